@@ -1,0 +1,46 @@
+// JSON as it crosses borders: typed, and parsed within limits.
+
+import { LatchkeyError } from './errors.ts';
+
+export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
+export interface JsonObject {
+  [key: string]: JsonValue;
+}
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Parses `text` and refuses nesting beyond `depthMax`, so that no later walk can exhaust the stack.
+ * @throws LatchkeyError bad_request, without quoting the text: it may hold a secret.
+ */
+export function parseJson(text: string, depthMax = 64): JsonValue {
+  if (depthOf(text) > depthMax) {
+    throw new LatchkeyError('bad_request', `JSON nested deeper than ${depthMax} levels is refused`);
+  }
+  try {
+    return JSON.parse(text) as JsonValue;
+  } catch {
+    throw new LatchkeyError('bad_request', 'the request body is not valid JSON');
+  }
+}
+
+/** Deepest nesting of brackets outside strings, in one pass and without building anything. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (inString) {
+      if (unit === 0x5c) at += 1;
+      else if (unit === 0x22) inString = false;
+    } else if (unit === 0x22) inString = true;
+    else if (unit === 0x7b || unit === 0x5b) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+    } else if (unit === 0x7d || unit === 0x5d) depth -= 1;
+  }
+  return deepest;
+}

@@ -1,0 +1,132 @@
+// What an engine is: a list of routes over a view of storage. An engine sees no node, no token store and no HTTP.
+
+import type { Clock } from '../base/clock.ts';
+import type { JsonObject, JsonValue } from '../base/json.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Fields } from './fields.ts';
+
+/** `create` and `update` are told apart by the route's `exists`; without one, every write is `update`, as in Vault. */
+export type Operation = 'read' | 'create' | 'update' | 'patch' | 'delete' | 'list';
+
+/** Who asks, as the token room found out. Undefined on routes that are open. */
+export interface Caller {
+  readonly accessor: string;
+  readonly displayName: string;
+  readonly policies: readonly string[];
+  readonly entityId: string;
+  readonly isRoot: boolean;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface Request {
+  /** RFC 9562 UUID, the same in the audit log and in the answer. */
+  readonly id: string;
+  readonly operation: Operation;
+  /** Below the mount, without leading slash: `data/app/db`. */
+  readonly path: string;
+  /** Named parts of the path, by the route's pattern. */
+  readonly params: Readonly<Record<string, string>>;
+  /** The body's object, or the query for reads and lists. Checked against the route's fields. */
+  readonly input: JsonObject;
+  readonly caller: Caller | undefined;
+  /** Address of the client, without port. */
+  readonly remoteAddress: string;
+  /** Aborts when the client went away, the time is up, or the node stops leading. */
+  readonly signal: AbortSignal;
+}
+
+/** What a login or token route hands out; the token itself is made by the token room. */
+export interface AuthAnswer {
+  readonly client_token: string;
+  readonly accessor: string;
+  readonly policies: readonly string[];
+  readonly token_policies: readonly string[];
+  readonly metadata: Readonly<Record<string, string>> | null;
+  readonly lease_duration: number;
+  readonly renewable: boolean;
+  readonly entity_id: string;
+  readonly token_type: string;
+  readonly orphan: boolean;
+}
+
+/**
+ * How the answer is dressed:
+ * `envelope` – Vault's usual eight members around `data`;
+ * `injected` – the same, and the members of `data` once more at top level (server-api of Vault: sys/mounts and kin);
+ * `raw` – `data` alone (sys/init, seal-status, health, leader, …).
+ */
+export type Dress = 'envelope' | 'injected' | 'raw';
+
+export interface Response {
+  readonly dress?: Dress;
+  readonly data?: JsonValue;
+  readonly auth?: AuthAnswer;
+  readonly warnings?: readonly string[];
+  /** `accepted` is 202; `absent` is 404 with a body (kv v2's deleted version). Default: 200, or 204 without a body. */
+  readonly outcome?: 'accepted' | 'absent';
+  /** Vault's `sys/health` alone: the HTTP status that stands for the node's condition. */
+  readonly healthStatus?: number;
+}
+
+export type Handler = (request: Request) => Promise<Response>;
+
+/**
+ * `open` needs no token; `token` is decided by policies; `sudo` needs the sudo capability besides.
+ * The pipeline enforces it, and the coverage test walks every route with every kind of bad token.
+ */
+export type Access = 'open' | 'token' | 'sudo';
+
+export interface Route {
+  /** Segments separated by `/`; `{name}` is one segment, `{name*}` the rest (may be empty, must be last). */
+  readonly pattern: string;
+  readonly operations: Readonly<Partial<Record<Operation, Handler>>>;
+  readonly fields?: Fields;
+  readonly access?: Access;
+  /** Answered by the node that was asked, in every state, and never forwarded. */
+  readonly local?: boolean;
+  /** Tells create from update. */
+  readonly exists?: (request: Request) => Promise<boolean>;
+  readonly help: string;
+}
+
+/** One change through a view. */
+export type ViewChange =
+  | { readonly kind: 'put'; readonly path: string; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly path: string };
+
+/**
+ * All that an engine ever sees of storage: its own prefix, in plain text, encrypted and fenced underneath.
+ * Paths are relative to the prefix.
+ */
+export interface View {
+  get(path: string): Promise<Uint8Array | undefined>;
+  list(prefix: string, options?: { readonly after?: string; readonly limit?: number }): Promise<string[]>;
+  put(path: string, value: Uint8Array): Promise<void>;
+  delete(path: string): Promise<void>;
+  /** All or nothing. */
+  write(changes: readonly ViewChange[]): Promise<void>;
+  /** A view of what lies under `prefix` (ending in `/`) of this one. */
+  sub(prefix: string): View;
+}
+
+export interface EngineContext {
+  readonly view: View;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** The mount's options, e.g. `{version: "2"}`. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface Engine {
+  readonly routes: readonly Route[];
+  [Symbol.asyncDispose]?(): Promise<void>;
+}
+
+export interface EngineType {
+  /** `kv`, `system`, `token`, … as in sys/mounts. */
+  readonly type: string;
+  readonly kind: 'secret' | 'auth' | 'system';
+  open(context: EngineContext): Promise<Engine>;
+}

@@ -1,0 +1,50 @@
+// What the listener hands to the node and what it gets back: a request freed of HTTP.
+
+import type { JsonObject } from '../base/json.ts';
+import type { Response } from '../engine/engine.ts';
+
+/** POST and PUT are both `write`; LIST and `GET ?list=true` are both `list`. */
+export type Verb = 'read' | 'write' | 'patch' | 'delete' | 'list';
+
+/** What the listener that took the call lets it see and do. */
+export interface ListenerTraits {
+  /** Bound to a loopback address. */
+  readonly loopback: boolean;
+  /** `unauthenticated_seal_detail`: seal-status may name identity, action, resource and remedy. */
+  readonly sealDetail: boolean;
+}
+
+export interface Call {
+  /** RFC 9562 UUID: `request_id` of the answer. */
+  readonly id: string;
+  readonly verb: Verb;
+  /** Below `/v1/`, percent-decoded, checked: no empty, `.` or `..` segment. Ends in `/` if the client's did, or on list. */
+  readonly path: string;
+  /** The body's object; for `read`, `list` and `delete` the query. */
+  readonly input: JsonObject;
+  readonly token: string | undefined;
+  /** `X-Vault-Wrap-TTL` as sent. */
+  readonly wrapTtl: string | undefined;
+  /** `?help=1`. */
+  readonly help: boolean;
+  /** False with `X-Vault-No-Request-Forwarding`: answer 307 instead of forwarding. */
+  readonly mayForward: boolean;
+  readonly remoteAddress: string;
+  readonly listener: ListenerTraits;
+  readonly signal: AbortSignal;
+}
+
+export type Answer =
+  | {
+      readonly kind: 'response';
+      readonly response: Response;
+      /** Type of the mount that answered, for `mount_type`; empty for none. */
+      readonly mountType: string;
+    }
+  /** `origin` is the active node's API address, without path. */
+  | { readonly kind: 'redirect'; readonly origin: string };
+
+export interface CallHandler {
+  /** @throws LatchkeyError for every refusal; the listener maps it to a status. */
+  handle(call: Call): Promise<Answer>;
+}

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'headers_too_large'
   | 'permission_denied'
   | 'invalid_token'
+  | 'preflight_denied' // 403 whose text names the mount that was asked for
   | 'not_found' // nothing is stored there
   | 'no_route' // no mount answers this path
   | 'unsupported_path' // the engine has no such route

@@ -1,18 +1,12 @@
 // What the listener hands to the node and what it gets back: a request freed of HTTP.
 
 import type { JsonObject } from '../base/json.ts';
-import type { Response } from '../engine/engine.ts';
+import type { ListenerTraits, Response } from '../engine/engine.ts';
+
+export type { ListenerTraits };
 
 /** POST and PUT are both `write`; LIST and `GET ?list=true` are both `list`. */
 export type Verb = 'read' | 'write' | 'patch' | 'delete' | 'list';
-
-/** What the listener that took the call lets it see and do. */
-export interface ListenerTraits {
-  /** Bound to a loopback address. */
-  readonly loopback: boolean;
-  /** `unauthenticated_seal_detail`: seal-status may name identity, action, resource and remedy. */
-  readonly sealDetail: boolean;
-}
 
 export interface Call {
   /** RFC 9562 UUID: `request_id` of the answer. */

@@ -19,6 +19,14 @@ export interface Caller {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** What the listener that took a request lets it see and do. */
+export interface ListenerTraits {
+  /** Bound to a loopback address. */
+  readonly loopback: boolean;
+  /** `unauthenticated_seal_detail`: seal-status may name identity, action, resource and remedy. */
+  readonly sealDetail: boolean;
+}
+
 export interface Request {
   /** RFC 9562 UUID, the same in the audit log and in the answer. */
   readonly id: string;
@@ -32,6 +40,8 @@ export interface Request {
   readonly caller: Caller | undefined;
   /** Address of the client, without port. */
   readonly remoteAddress: string;
+  /** Undefined grants nothing. */
+  readonly listener?: ListenerTraits;
   /** Aborts when the client went away, the time is up, or the node stops leading. */
   readonly signal: AbortSignal;
 }
@@ -58,6 +68,9 @@ export interface AuthAnswer {
  */
 export type Dress = 'envelope' | 'injected' | 'raw';
 
+/** What Vault's `sys/health` tells by its HTTP status. */
+export type HealthCondition = 'active' | 'standby' | 'standby_unreachable' | 'sealed' | 'uninitialized';
+
 export interface Response {
   readonly dress?: Dress;
   readonly data?: JsonValue;
@@ -65,8 +78,11 @@ export interface Response {
   readonly warnings?: readonly string[];
   /** `accepted` is 202; `absent` is 404 with a body (kv v2's deleted version). Default: 200, or 204 without a body. */
   readonly outcome?: 'accepted' | 'absent';
-  /** Vault's `sys/health` alone: the HTTP status that stands for the node's condition. */
-  readonly healthStatus?: number;
+  /** `sys/health` alone: the server turns the condition into a status, unless `codes` overrides it. */
+  readonly health?: {
+    readonly condition: HealthCondition;
+    readonly codes: Readonly<Partial<Record<HealthCondition, number>>>;
+  };
 }
 
 export type Handler = (request: Request) => Promise<Response>;

@@ -1,0 +1,58 @@
+// Which engine answers a path: the longest mounted prefix, then the engine's own routes.
+
+import type { Engine } from '../engine/engine.ts';
+import type { MountEntry } from './mount-table.ts';
+import { type RouteMatch, RouteTable } from './route-match.ts';
+
+export interface Mounted {
+  readonly entry: MountEntry;
+  readonly engine: Engine;
+  readonly routes: RouteTable;
+}
+
+export interface Found {
+  readonly mounted: Mounted;
+  /** Below the mount. */
+  readonly path: string;
+  readonly match: RouteMatch | undefined;
+}
+
+export class Router {
+  readonly #mounts = new Map<string, Mounted>();
+
+  mount(entry: MountEntry, engine: Engine): Mounted {
+    const mounted = { entry, engine, routes: new RouteTable(engine.routes) };
+    this.#mounts.set(entry.path, mounted);
+    return mounted;
+  }
+
+  /** The caller disposes of the engine that was there. */
+  unmount(path: string): Mounted | undefined {
+    const mounted = this.#mounts.get(path);
+    this.#mounts.delete(path);
+    return mounted;
+  }
+
+  get mounts(): readonly Mounted[] {
+    return [...this.#mounts.values()];
+  }
+
+  find(path: string): Found | undefined {
+    for (const prefix of prefixesOf(path)) {
+      const mounted = this.#mounts.get(prefix);
+      if (mounted === undefined) continue;
+      const rest = path.slice(prefix.length);
+      return { mounted, path: rest, match: mounted.routes.match(rest) };
+    }
+    return undefined;
+  }
+}
+
+/** `a/b/c` gives `a/b/c/`, `a/b/`, `a/`. */
+function* prefixesOf(path: string): Generator<string> {
+  let prefix = path.endsWith('/') ? path : `${path}/`;
+  while (prefix !== '') {
+    yield prefix;
+    prefix = prefix.slice(0, prefix.lastIndexOf('/', prefix.length - 2) + 1);
+  }
+}

@@ -1,0 +1,118 @@
+// What the sys/* engine needs of the node. Declared here, so that the core knows the engine and not the reverse.
+
+import type { SecretBytes } from '../base/bytes.ts';
+import type { JsonObject } from '../base/json.ts';
+
+/** Why a node is sealed, and what it is doing about it. */
+export type UnsealState = 'starting' | 'not_initialized' | 'unsealing' | 'fault' | 'operator' | 'unsealed';
+
+/** The cause of the last failed attempt to unseal. */
+export interface FaultView {
+  readonly stage: string;
+  readonly class: string;
+  readonly httpStatus: number | undefined;
+  readonly seal: string;
+  readonly attempts: number;
+  /** Milliseconds since the epoch. */
+  readonly nextAttemptAt: number | undefined;
+  readonly sentence: string;
+  readonly remedy: string | undefined;
+}
+
+export interface SealView {
+  readonly sealKind: string;
+  readonly storageType: string;
+  readonly initialized: boolean;
+  readonly sealed: boolean;
+  readonly recoveryShares: number;
+  readonly recoveryThreshold: number;
+  readonly clusterId: string;
+  readonly clusterName: string;
+  /** Recovery shares given so far after an operator's seal. */
+  readonly progress: number;
+  readonly nonce: string;
+  readonly unsealState: UnsealState;
+  readonly fault: FaultView | undefined;
+  /** Full id of the KEK that wraps the copy this node opened. */
+  readonly sealKey: string;
+  readonly sealWarnings: readonly string[];
+}
+
+export interface LeaderView {
+  readonly isSelf: boolean;
+  /** Milliseconds since the epoch; undefined on a standby. */
+  readonly activeSince: number | undefined;
+  readonly apiAddress: string;
+  readonly clusterAddress: string;
+  /** On a standby: the active node answered lately. */
+  readonly reachable: boolean;
+}
+
+export interface InitRequest {
+  readonly recoveryShares: number;
+  readonly recoveryThreshold: number;
+  /** Start over, when the first answer was lost and no token was ever used. */
+  readonly restart: boolean;
+}
+
+export interface InitResult {
+  readonly recoveryKeys: readonly SecretBytes[];
+  readonly rootToken: string;
+  readonly warnings: readonly string[];
+}
+
+/** Answered by the node that was asked, in every state. */
+export interface NodePort {
+  /** @throws LatchkeyError storage_unavailable while the storage was never read. */
+  sealView(): Promise<SealView>;
+  /** @throws LatchkeyError sealed, or storage_unavailable. */
+  leader(): Promise<LeaderView>;
+  initialize(request: InitRequest): Promise<InitResult>;
+  /** Takes one recovery share; at the threshold checks them and unseals. The port wipes the share. */
+  submitShare(share: SecretBytes): Promise<void>;
+  resetShares(): void;
+  /** Seals this node until it is restarted or given its recovery shares. */
+  sealByOperator(): Promise<void>;
+}
+
+export interface MemberView {
+  readonly hostname: string;
+  readonly apiAddress: string;
+  readonly clusterAddress: string;
+  readonly active: boolean;
+  /** Milliseconds since the epoch; undefined for the active node itself. */
+  readonly lastEchoAt: number | undefined;
+  readonly version: string;
+}
+
+export interface KeyStatusView {
+  readonly term: number;
+  readonly installedAt: number;
+  readonly encryptions: number;
+}
+
+export interface MountView {
+  readonly path: string;
+  readonly kind: 'secret' | 'auth' | 'system';
+  /** As `sys/mounts` shows it. */
+  readonly info: JsonObject;
+}
+
+export interface MountRequest {
+  /** Ends in `/`. */
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly options: Readonly<Record<string, string>>;
+}
+
+/** Answered by the active node alone. */
+export interface TenurePort {
+  members(): readonly MemberView[];
+  stepDown(): void;
+  keyStatus(): KeyStatusView;
+  rotate(): Promise<void>;
+  mounts(): readonly MountView[];
+  mount(request: MountRequest): Promise<void>;
+  unmount(path: string): Promise<void>;
+}

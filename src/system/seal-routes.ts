@@ -1,0 +1,238 @@
+// sys/init, seal-status, unseal, seal, seal-backend-status: answered by the node that was asked, in every state.
+// Bodies as in Vault's API pages /api-docs/system/{init,seal-status,unseal,seal}.
+
+import { fromBase64, fromHex, SecretBytes, toBase64, toHex } from '../base/bytes.ts';
+import { rfc3339 } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { JsonObject, JsonValue } from '../base/json.ts';
+import { LATCHKEY_VERSION, RELEASE_DATE, VAULT_API_VERSION } from '../base/version.ts';
+import type { Request, Response, Route } from '../engine/engine.ts';
+import { readFields } from '../engine/fields.ts';
+import type { FaultView, NodePort, SealView } from './ports.ts';
+
+const SHARES_MAX = 255;
+const SHARE_BYTES_MIN = 16;
+const SHARE_BYTES_MAX = 33;
+
+const INIT_FIELDS = {
+  secret_shares: { type: 'integer', help: 'Not applicable to an auto-unseal seal.' },
+  secret_threshold: { type: 'integer', help: 'Not applicable to an auto-unseal seal.' },
+  stored_shares: { type: 'integer', help: 'Accepted for old clients; has no effect.' },
+  pgp_keys: { type: 'strings', help: 'Not in this version.' },
+  recovery_pgp_keys: { type: 'strings', help: 'Not in this version.' },
+  root_token_pgp_key: { type: 'string', help: 'Not in this version.' },
+  recovery_shares: { type: 'integer', help: 'Number of recovery key shares, 1 to 255; default 5.' },
+  recovery_threshold: { type: 'integer', help: 'Shares that are needed together; default 3.' },
+  restart: { type: 'boolean', help: 'Start over if the first answer was lost and no token was ever used.' },
+} as const;
+
+const UNSEAL_FIELDS = {
+  key: { type: 'string', help: 'One recovery key share, hex or base64.' },
+  reset: { type: 'boolean', help: 'Drop the shares given so far.' },
+  migrate: { type: 'boolean', help: 'Seal migration; not in this version.' },
+} as const;
+
+export function sealRoutes(port: NodePort): readonly Route[] {
+  const status = async (request: Request): Promise<Response> => sealStatus(await port.sealView(), request);
+  return [
+    {
+      pattern: 'init',
+      local: true,
+      access: 'open',
+      operations: {
+        read: async () => ({ dress: 'raw', data: { initialized: (await port.sealView()).initialized } }),
+        update: (request) => initialize(port, request),
+      },
+      fields: INIT_FIELDS,
+      help: 'Whether the cluster is initialised, and its initialisation.',
+    },
+    {
+      pattern: 'seal-status',
+      local: true,
+      access: 'open',
+      operations: { read: status },
+      help: 'Whether this node is sealed, and why.',
+    },
+    {
+      pattern: 'unseal',
+      local: true,
+      access: 'open',
+      operations: { update: (request) => unseal(port, request) },
+      fields: UNSEAL_FIELDS,
+      help: 'Gives a recovery key share to a node that an operator sealed.',
+    },
+    {
+      pattern: 'seal',
+      local: true,
+      access: 'sudo',
+      operations: {
+        update: async () => {
+          await port.sealByOperator();
+          return {};
+        },
+      },
+      help: 'Seals the active node until it is restarted or given its recovery shares.',
+    },
+    {
+      pattern: 'seal-backend-status',
+      local: true,
+      access: 'open',
+      operations: { read: async () => backendStatus(await port.sealView()) },
+      help: 'Health of the seals.',
+    },
+  ];
+}
+
+async function initialize(port: NodePort, request: Request): Promise<Response> {
+  const fields = readFields(INIT_FIELDS, request.input);
+  const view = await port.sealView();
+  if (fields.restart && request.listener?.loopback !== true) {
+    throw new LatchkeyError('permission_denied', 'init with restart is taken on a loopback listener alone');
+  }
+  if (view.initialized && !fields.restart) {
+    throw new LatchkeyError('already_initialized', 'Vault is already initialized');
+  }
+  const inapplicable = (['secret_shares', 'secret_threshold'] as const).filter((name) => fields[name]);
+  if (inapplicable.length > 0) {
+    throw new LatchkeyError(
+      'bad_request',
+      `parameters ${inapplicable.join(',')} not applicable to seal type ${view.sealKind}`,
+    );
+  }
+  if (fields.pgp_keys?.length || fields.recovery_pgp_keys?.length || fields.root_token_pgp_key) {
+    throw new LatchkeyError(
+      'bad_request',
+      'PGP encryption of shares is not in this version; leave the pgp fields out',
+    );
+  }
+  const recoveryShares = fields.recovery_shares ?? 5;
+  const recoveryThreshold = fields.recovery_threshold ?? Math.min(3, recoveryShares);
+  checkShares(recoveryShares, recoveryThreshold);
+  const result = await port.initialize({
+    recoveryShares,
+    recoveryThreshold,
+    restart: fields.restart ?? false,
+  });
+  const data: JsonObject = {
+    keys: [],
+    keys_base64: [],
+    recovery_keys: result.recoveryKeys.map((key) => toHex(key.expose())),
+    recovery_keys_base64: result.recoveryKeys.map((key) => toBase64(key.expose())),
+    root_token: result.rootToken,
+    ...(result.warnings.length > 0 ? { warnings: [...result.warnings] } : {}),
+  };
+  for (const key of result.recoveryKeys) key.wipe();
+  return { dress: 'raw', data };
+}
+
+function checkShares(shares: number, threshold: number): void {
+  const refuse = (why: string) => {
+    throw new LatchkeyError('bad_request', `invalid recovery configuration: ${why}`);
+  };
+  if (shares < 1) refuse('shares must be at least one');
+  if (threshold < 1) refuse('threshold must be at least one');
+  if (shares > 1 && threshold === 1) refuse('threshold must be greater than one for multiple shares');
+  if (shares > SHARES_MAX) refuse('shares must be less than 256');
+  if (threshold > SHARES_MAX) refuse('threshold must be less than 256');
+  if (threshold > shares) refuse('threshold cannot be larger than shares');
+}
+
+async function unseal(port: NodePort, request: Request): Promise<Response> {
+  const fields = readFields(UNSEAL_FIELDS, lowerCased(request.input));
+  const view = await port.sealView();
+  if (!view.initialized) throw new LatchkeyError('bad_request', 'Vault is not initialized');
+  if (fields.migrate) {
+    throw new LatchkeyError('internal', "can't perform a seal migration, no migration seal found");
+  }
+  if (fields.reset) {
+    if (!view.sealed) throw new LatchkeyError('bad_request', 'vault is unsealed');
+    port.resetShares();
+  } else if (fields.key === undefined || fields.key === '') {
+    throw new LatchkeyError(
+      'bad_request',
+      "'key' must be specified in request body as JSON, or 'reset' set to true",
+    );
+  } else {
+    await port.submitShare(parseShare(fields.key));
+  }
+  return sealStatus(await port.sealView(), request);
+}
+
+/** Go's decoder matches member names without regard to case, and clients rely on it. */
+function lowerCased(input: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
+/** Hex is tried first and taken if it gives 16 to 33 bytes, else base64, as Vault does. */
+function parseShare(text: string): SecretBytes {
+  const hex = fromHex(text);
+  const fits = (bytes: Uint8Array | undefined) =>
+    bytes !== undefined && bytes.byteLength >= SHARE_BYTES_MIN && bytes.byteLength <= SHARE_BYTES_MAX;
+  const bytes = fits(hex) ? hex : fromBase64(text);
+  if (bytes === undefined)
+    throw new LatchkeyError('bad_request', "'key' must be a valid hex or base64 string");
+  if (bytes.byteLength < SHARE_BYTES_MIN) {
+    throw new LatchkeyError('bad_request', `key is shorter than minimum ${SHARE_BYTES_MIN} bytes`);
+  }
+  if (bytes.byteLength > SHARE_BYTES_MAX) {
+    throw new LatchkeyError('bad_request', `key is longer than maximum ${SHARE_BYTES_MAX} bytes`);
+  }
+  return SecretBytes.take(bytes);
+}
+
+function sealStatus(view: SealView, request: Request): Response {
+  const data: JsonObject = {
+    type: view.sealKind,
+    initialized: view.initialized,
+    sealed: view.sealed,
+    t: view.recoveryThreshold,
+    n: view.recoveryShares,
+    progress: view.progress,
+    nonce: view.nonce,
+    version: VAULT_API_VERSION,
+    build_date: RELEASE_DATE,
+    commit_date: RELEASE_DATE,
+    latchkey_version: LATCHKEY_VERSION,
+    migration: false,
+    // The CLI picks its init parameters from this member, before there is a cluster.
+    recovery_seal: true,
+    recovery_seal_type: 'shamir',
+    storage_type: view.storageType,
+    removed_from_cluster: false,
+    unseal_state: view.unsealState,
+  };
+  if (!view.sealed) Object.assign(data, { cluster_name: view.clusterName, cluster_id: view.clusterId });
+  if (view.sealKey !== '') data['seal_key'] = view.sealKey;
+  if (view.sealWarnings.length > 0) data['seal_warnings'] = [...view.sealWarnings];
+  if (view.sealed && view.fault !== undefined) {
+    data['last_error'] = describeFault(view.fault, request.listener?.sealDetail === true);
+  }
+  return { dress: 'raw', data };
+}
+
+/** Without `detail` only what helps nobody to attack: stage, class, status, counts. */
+function describeFault(fault: FaultView, detail: boolean): JsonValue {
+  return {
+    stage: fault.stage,
+    class: fault.class,
+    ...(fault.httpStatus === undefined ? {} : { http_status: fault.httpStatus }),
+    seal: fault.seal,
+    attempts: fault.attempts,
+    ...(fault.nextAttemptAt === undefined ? {} : { next_attempt_at: rfc3339(fault.nextAttemptAt) }),
+    ...(detail ? { sentence: fault.sentence } : {}),
+    ...(detail && fault.remedy !== undefined ? { remedy: fault.remedy } : {}),
+  };
+}
+
+/** Members as Vault's `sys/seal-backend-status` (1.15 and later) gives them. */
+function backendStatus(view: SealView): Response {
+  const healthy = view.fault === undefined;
+  return {
+    dress: 'raw',
+    data: {
+      healthy,
+      fully_wrapped: view.initialized,
+      backends: [{ name: view.fault?.seal ?? view.sealKind, configured: true, disabled: false, healthy }],
+    },
+  };
+}

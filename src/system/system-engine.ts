@@ -1,0 +1,24 @@
+// The engine behind sys/: one list of routes from the families. The local part lives as long as the node.
+
+import type { EngineType, Route } from '../engine/engine.ts';
+import { healthRoutes } from './health.ts';
+import { mountRoutes } from './mount-routes.ts';
+import type { NodePort, TenurePort } from './ports.ts';
+import { sealRoutes } from './seal-routes.ts';
+import { tenureRoutes } from './tenure-routes.ts';
+
+/** Routes that every node answers for itself, in every state. `now` in milliseconds since the epoch. */
+export function localRoutes(port: NodePort, now: () => number): readonly Route[] {
+  return [...sealRoutes(port), ...healthRoutes(port, now)];
+}
+
+/** The whole of sys/, as the active node mounts it. */
+export function systemEngine(node: NodePort, tenure: TenurePort, now: () => number): EngineType {
+  return {
+    type: 'system',
+    kind: 'system',
+    open: async () => ({
+      routes: [...localRoutes(node, now), ...tenureRoutes(tenure), ...mountRoutes(tenure)],
+    }),
+  };
+}

@@ -29,6 +29,7 @@ class TestStorage implements Storage {
   }
 
   async list(prefix: string) {
+    await this.reading;
     const below = [...this.records.keys()].filter((key) => key.startsWith(prefix));
     return below.map((key) => key.slice(prefix.length).replace(/\/.*/, '/')).sort();
   }

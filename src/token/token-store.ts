@@ -5,7 +5,7 @@ import { fromUtf8, utf8 } from '../base/bytes.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { isObject } from '../base/json.ts';
 import { base62, type Random } from '../base/random.ts';
-import type { View } from '../engine/engine.ts';
+import type { View, ViewChange } from '../engine/engine.ts';
 
 /** A service token as stored, format 1. Times in milliseconds since the epoch, lengths of time in seconds. */
 export interface TokenEntry {
@@ -61,6 +61,27 @@ export class TokenStore {
 
   /** A token of policy `root`, without parent and without end. */
   async issueRoot(random: Random, now: number): Promise<IssuedToken> {
+    const { issued, changes } = this.#makeRoot(random, now);
+    await this.#view.write(changes);
+    return issued;
+  }
+
+  /**
+   * Revokes every token and issues a root token in one batch; for starting an initialisation over, when no token was
+   * ever used and so there is but one.
+   */
+  async replaceAllByRoot(random: Random, now: number): Promise<IssuedToken> {
+    const { issued, changes } = this.#makeRoot(random, now);
+    const old: ViewChange[] = [];
+    for (const folder of ['id/', 'accessor/']) {
+      for (const name of await this.#view.list(folder))
+        old.push({ kind: 'delete', path: `${folder}${name}` });
+    }
+    await this.#view.write([...old, ...changes]);
+    return issued;
+  }
+
+  #makeRoot(random: Random, now: number): { issued: IssuedToken; changes: ViewChange[] } {
     const token = `hvs.${base62(random, TOKEN_RANDOM_CHARACTERS)}`;
     const entry: TokenEntry = {
       format: 1,
@@ -74,15 +95,15 @@ export class TokenStore {
       metadata: {},
     };
     const id = this.#digest(token);
-    await this.#view.write([
+    const changes: ViewChange[] = [
       { kind: 'put', path: `id/${id}`, value: utf8(JSON.stringify(entry)) },
       {
         kind: 'put',
         path: `accessor/${this.#digest(entry.accessor)}`,
         value: utf8(JSON.stringify({ format: 1, id })),
       },
-    ]);
-    return { token, entry };
+    ];
+    return { issued: { token, entry }, changes };
   }
 
   /** The token's entry; undefined if it is unknown or malformed. */
@@ -100,13 +121,6 @@ export class TokenStore {
       { kind: 'delete', path: `id/${this.#digest(token)}` },
       { kind: 'delete', path: `accessor/${this.#digest(entry.accessor)}` },
     ]);
-  }
-
-  /** Revokes every token; for starting an initialisation over, when none was ever used. */
-  async revokeAll(): Promise<void> {
-    for (const folder of ['id/', 'accessor/']) {
-      for (const name of await this.#view.list(folder)) await this.#view.delete(`${folder}${name}`);
-    }
   }
 
   #digest(value: string): string {

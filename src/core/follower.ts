@@ -1,0 +1,100 @@
+// Keeps a line to the active node while this node stands by: finds it by the election, authenticates by the certificate
+// that the active node keeps inside the barrier, and tells it by heartbeat that this node is there.
+
+import type { Clock } from '../base/clock.ts';
+import { explain } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Leader } from '../storage/election.ts';
+import { type ActiveLink, connectToActive } from '../cluster/standby.ts';
+import type { MemberEcho } from '../cluster/members.ts';
+import { readIdentity } from './cluster-identity.ts';
+import { CLUSTER_PREFIX } from './layout.ts';
+import type { Stores } from './stores.ts';
+
+export interface FollowerParts {
+  readonly nodeId: string;
+  /** What the heartbeat says of this node. */
+  readonly echo: MemberEcho;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Milliseconds between two looks at who leads; a look costs one read of the storage. */
+const LOOK_MS = 150;
+const HEARTBEAT_MS = 2_000;
+/** Without an answer for so long, `sys/health` says that the active node cannot be reached. */
+const UNREACHABLE_MS = 10_000;
+
+export class Follower {
+  readonly #parts: FollowerParts;
+  #leader: Leader | undefined;
+  #link: { readonly epoch: number; readonly active: ActiveLink } | undefined;
+  #lastEchoAt = Number.NEGATIVE_INFINITY;
+  #nextHeartbeatAt = 0;
+
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
+  }
+
+  get leader(): Leader | undefined {
+    return this.#leader;
+  }
+
+  /** The line to the active node, if there is one. */
+  get link(): ActiveLink | undefined {
+    return this.#link?.active;
+  }
+
+  get reachable(): boolean {
+    return this.#parts.clock.monotonic() - this.#lastEchoAt < UNREACHABLE_MS;
+  }
+
+  /** Follows until `signal` aborts. Never throws. */
+  async run(stores: Stores, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#look(stores);
+        await this.#heartbeat(signal);
+      } catch (error) {
+        if (!signal.aborted) this.#parts.log.debug('could not follow the active node', { error: explain(error) });
+      }
+      await this.#parts.clock.sleep(LOOK_MS, signal).catch(() => {});
+    }
+    await this.#drop();
+    this.#leader = undefined;
+  }
+
+  async #look(stores: Stores): Promise<void> {
+    const leader = await stores.election.leader();
+    this.#leader = leader;
+    if (leader?.epoch === this.#link?.epoch) return;
+    await this.#drop();
+    if (leader === undefined || leader.advert.nodeId === this.#parts.nodeId) return;
+    const identity = await readIdentity(stores.barrier.view(CLUSTER_PREFIX), leader.epoch);
+    // The new leader publishes its certificate a moment after it was elected; the next look will find it.
+    if (identity === undefined) return;
+    const active = connectToActive({ address: leader.advert.clusterAddress, identity });
+    this.#link = { epoch: leader.epoch, active };
+    this.#nextHeartbeatAt = 0;
+    this.#parts.log.info('following the active node', {
+      active: leader.advert.nodeId,
+      address: leader.advert.clusterAddress,
+      epoch: leader.epoch,
+    });
+  }
+
+  async #heartbeat(signal: AbortSignal): Promise<void> {
+    const { clock, echo } = this.#parts;
+    if (this.#link === undefined || clock.monotonic() < this.#nextHeartbeatAt) return;
+    this.#nextHeartbeatAt = clock.monotonic() + HEARTBEAT_MS;
+    await this.#link.active.heartbeat(echo, signal);
+    this.#lastEchoAt = clock.monotonic();
+  }
+
+  async #drop(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    this.#lastEchoAt = Number.NEGATIVE_INFINITY;
+    await link?.active.close();
+  }
+}

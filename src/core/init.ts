@@ -1,0 +1,161 @@
+// Initialisation: on the holder of the election lock, fenced, and committed in one batch. A kill at any step leaves
+// an uninitialised cluster that can be initialised again, or an initialised one; never half of one.
+
+import type { Barrier } from '../barrier/barrier.ts';
+import { fromUtf8, SecretBytes, utf8 } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import { isObject, parseJson } from '../base/json.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { MountTable } from '../mount/mount-table.ts';
+import { type Seal, SealFault, type WrappedCopy } from '../seal/seal.ts';
+import type { Change, Fence, Storage } from '../storage/storage.ts';
+import { TokenStore } from '../token/token-store.ts';
+import { BatchView } from './batch-view.ts';
+import { CORE_PREFIX, INIT_INTENT_PATH, TOKEN_PREFIX } from './layout.ts';
+import { createRecoveryKey } from './recovery.ts';
+import { ROOT_KEYS_PATH, type RootKeyRecord, serializeRootKeys } from './root-keys.ts';
+
+export interface InitParts {
+  readonly storage: Storage;
+  readonly seal: Seal;
+  /** A barrier of its own: the node's opens by the ordinary way, through the unsealer. */
+  readonly barrier: Barrier;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** Chosen name of the cluster; one is made up if it is undefined. */
+  readonly clusterName: string | undefined;
+  /** `cluster_id` of the config: the new cluster takes it, so that the pin holds from the start. */
+  readonly clusterId: string | undefined;
+}
+
+export interface Initialized {
+  readonly record: RootKeyRecord;
+  readonly recoveryKeys: readonly SecretBytes[];
+  readonly rootToken: string;
+}
+
+const ROOT_KEY_BYTES = 32;
+
+/**
+ * Makes a cluster. The order is: look, say what is meant (the intent), make the KEK, prove that it wraps and unwraps,
+ * then one batch with everything.
+ * @throws LatchkeyError already_initialized, fenced, storage_unavailable; SealFault if the seal refuses.
+ */
+export async function initializeCluster(
+  parts: InitParts,
+  recovery: { readonly shares: number; readonly threshold: number },
+  fence: Fence,
+  signal: AbortSignal,
+): Promise<Initialized> {
+  const { storage, seal, log } = parts;
+  if ((await storage.get(ROOT_KEYS_PATH)) !== undefined) {
+    throw new LatchkeyError('already_initialized', 'Vault is already initialized');
+  }
+  const clusterId = await declareIntent(parts, fence);
+  log.info('initialising: preparing the KEK', { cluster_id: clusterId, seal: seal.name });
+  try {
+    await seal.prepare?.(clusterId, signal);
+  } catch (error) {
+    throw await withdrawIntent(parts, fence, error);
+  }
+  const root = SecretBytes.fill(ROOT_KEY_BYTES, (target) => parts.random.fill(target));
+  try {
+    const wrapped = await wrapAndProve(seal, root, clusterId, signal);
+    log.info('initialising: the seal wrapped and unwrapped the root key', { kek: wrapped.keyId });
+    return await commit(parts, { clusterId, root, wrapped, recovery }, fence);
+  } finally {
+    root.wipe();
+    parts.barrier.seal();
+  }
+}
+
+/**
+ * The intent keeps the cluster id over a kill: the KEK in Azure is tagged with it, and a second try must find its own
+ * KEK again instead of refusing it as another cluster's.
+ */
+async function declareIntent(parts: InitParts, fence: Fence): Promise<string> {
+  const stored = await parts.storage.get(INIT_INTENT_PATH);
+  if (stored !== undefined) {
+    const value = parseJson(fromUtf8(stored), 2);
+    const clusterId = isObject(value) ? value['cluster_id'] : undefined;
+    if (typeof clusterId === 'string') {
+      parts.log.info('an earlier initialisation did not finish; repeating it', { cluster_id: clusterId });
+      return clusterId;
+    }
+  }
+  const clusterId = parts.clusterId ?? parts.random.uuid();
+  const value = utf8(JSON.stringify({ format: 1, cluster_id: clusterId }));
+  await parts.storage.write([{ kind: 'put', key: INIT_INTENT_PATH, value }], fence);
+  return clusterId;
+}
+
+/** A definite refusal made nothing, so the intent goes too. After a time-out the KEK may be there: the intent stays. */
+async function withdrawIntent(parts: InitParts, fence: Fence, error: unknown): Promise<unknown> {
+  if (!(error instanceof SealFault) || !error.facts.definite) return error;
+  await parts.storage.write([{ kind: 'delete', key: INIT_INTENT_PATH }], fence);
+  return new SealFault({ ...error.facts, sentence: `Nothing was written. ${error.facts.sentence}` }, error);
+}
+
+/** A principal that may wrap but not unwrap must be found out before anything depends on it. */
+async function wrapAndProve(
+  seal: Seal,
+  root: SecretBytes,
+  clusterId: string,
+  signal: AbortSignal,
+): Promise<WrappedCopy> {
+  const context = { clusterId, sealName: seal.name, generation: 1 };
+  const wrapped = await seal.wrap(root, context, signal);
+  using opened = await seal.unwrap(wrapped, context, signal);
+  if (!opened.equals(root)) {
+    throw new LatchkeyError(
+      'internal',
+      'the seal did not give back what it had wrapped; nothing was written',
+    );
+  }
+  return wrapped;
+}
+
+interface Ingredients {
+  readonly clusterId: string;
+  readonly root: SecretBytes;
+  readonly wrapped: WrappedCopy;
+  readonly recovery: { readonly shares: number; readonly threshold: number };
+}
+
+async function commit(parts: InitParts, made: Ingredients, fence: Fence): Promise<Initialized> {
+  const { barrier, storage, seal, clock, random } = parts;
+  const record: RootKeyRecord = {
+    clusterId: made.clusterId,
+    clusterName: parts.clusterName ?? `latchkey-cluster-${made.clusterId.slice(0, 8)}`,
+    generation: 1,
+    recovery: made.recovery,
+    copies: [
+      {
+        sealName: seal.name,
+        sealKind: seal.kind,
+        generation: 1,
+        wrappedAt: clock.now(),
+        wrapped: made.wrapped,
+      },
+    ],
+  };
+  const changes: Change[] = barrier.initialize(made.root);
+  const view = new BatchView((key, value) => barrier.encrypt(key, value), changes);
+  const core = view.sub(CORE_PREFIX);
+  await MountTable.create(core);
+  const tokens = await TokenStore.create(view.sub(TOKEN_PREFIX), random);
+  const { token } = await tokens.issueRoot(random, clock.now());
+  const recoveryKeys = await createRecoveryKey(core, random, made.recovery.shares, made.recovery.threshold);
+  changes.push({ kind: 'put', key: ROOT_KEYS_PATH, value: serializeRootKeys(record, made.root) });
+  changes.push({ kind: 'delete', key: INIT_INTENT_PATH });
+  try {
+    await storage.write(changes, fence);
+  } catch (error) {
+    for (const key of recoveryKeys) key.wipe();
+    throw error;
+  }
+  return { record, recoveryKeys, rootToken: token };
+}

@@ -1,0 +1,15 @@
+// Where things lie in the storage. Plain records: core/root-keys, core/init-intent, the election's own.
+// Everything else is encrypted by the barrier.
+
+/** Encrypted records of the core: `mounts`, `recovery`, `used`. */
+export const CORE_PREFIX = 'core/';
+/** The token store. */
+export const TOKEN_PREFIX = 'token/';
+/** The active node's certificate and key of the cluster port. */
+export const CLUSTER_PREFIX = 'cluster/';
+/** Below it, one folder per mount, named by the mount's uuid. */
+export const MOUNT_PREFIX = 'mount/';
+/** Plain: the cluster id of an initialisation that has begun, so that it can be repeated. */
+export const INIT_INTENT_PATH = 'core/init-intent';
+/** Encrypted, relative to CORE_PREFIX: there once a token has been used. */
+export const USED_RECORD = 'used';

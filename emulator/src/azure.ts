@@ -1,0 +1,208 @@
+// Puts the local Azure together and starts it: this file alone names all its parts.
+
+import { randomBytes, randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Subscription } from './arm/domain.ts';
+import { armHandler } from './arm/handler.ts';
+import { makeCertificates } from './certificates.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { Directory } from './entra/directory.ts';
+import { Entra } from './entra/domain.ts';
+import { entraHandler } from './entra/handler.ts';
+import { TokenIssuer } from './entra/tokens.ts';
+import { FaultBook } from './faults.ts';
+import { type Front, httpsFront, imdsFront } from './front.ts';
+import { type Helpers, makeHelpers } from './helpers.ts';
+import { type Listener, listen } from './http/listener.ts';
+import { Machine } from './imds/domain.ts';
+import { imdsHandler } from './imds/handler.ts';
+import { Journal } from './journal.ts';
+import { keyVaultHandler } from './key-vault/handler.ts';
+import { RoleBook } from './rbac/domain.ts';
+import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+
+export interface AzureOptions {
+  /** Ports; 0, the default, takes any free one. */
+  port?: number;
+  imdsPort?: number;
+  adminPort?: number;
+  /** Where to write the CA certificate; default: a fresh folder in the temporary directory, gone after close(). */
+  caFile?: string;
+  /** GUIDs; default: fresh ones. */
+  tenantId?: string;
+  subscriptionId?: string;
+  clock?: Clock;
+  settings?: Partial<Settings>;
+}
+
+export interface Operator {
+  clientId: string;
+  clientSecret: string;
+  objectId: string;
+}
+
+export interface Azure extends Helpers {
+  tenantId: string;
+  subscriptionId: string;
+  /** HTTPS port of Entra, ARM and Key Vault. */
+  port: number;
+  /** https://localhost:port */
+  authorityUrl: string;
+  armUrl: string;
+  /** What tokens for Key Vault are asked for: https://vault.localhost:port */
+  keyVaultAudience: string;
+  /** https://name.vault.localhost:port */
+  vaultUri(name: string): string;
+  caFile: string;
+  caPem: string;
+  /** http://127.0.0.1:port, for AZURE_POD_IDENTITY_AUTHORITY_HOST. */
+  imdsUrl: string;
+  adminUrl: string;
+  adminToken: string;
+  /** A service principal that is Owner of the subscription. */
+  operator: Operator;
+  /** The machine's own (system-assigned) identity. */
+  systemAssigned: { clientId: string; principalId: string };
+  faults: FaultBook;
+  journal: Journal;
+  /** Live: changing a member takes effect with the next request. */
+  settings: Settings;
+  machine: Machine;
+  /** Stops everything; open and hanging connections are cut. */
+  close(): Promise<void>;
+}
+
+/** Starts a local Azure on loopback. State is in memory and ends with it. Not for production. */
+export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
+  const clock = options.clock ?? systemClock;
+  const parts = makeParts(options, clock);
+  const certificates = await makeCertificates();
+  const ca = await writeCa(options.caFile, certificates.caPem);
+  const closing = new AbortController();
+  // Each hanging request listens on it; there may be many, and that is no leak.
+  setMaxListeners(0, closing.signal);
+  const adminToken = randomBytes(24).toString('base64url');
+  const listeners: Listener[] = [];
+  const close = async () => {
+    closing.abort();
+    await Promise.all(listeners.map((listener) => listener.close()));
+    await ca.remove();
+  };
+  try {
+    const front: Front = { ...parts, clock, closing: closing.signal };
+    const https = await listen({
+      port: options.port ?? 0,
+      tls: { key: certificates.leafKeyPem, cert: certificates.leafPem },
+      handle: httpsFront(front, services(parts, clock)),
+    });
+    listeners.push(https);
+    parts.entra.httpsPort = https.port;
+    const imds = await listen({
+      port: options.imdsPort ?? 0,
+      handle: imdsFront(front, imdsHandler(parts.machine, parts.entra)),
+    });
+    listeners.push(imds);
+    return {
+      ...describe(parts, https.port),
+      ...makeHelpers(parts.subscription, parts.entra.tenantId, https.port),
+      caFile: ca.file,
+      caPem: certificates.caPem,
+      imdsUrl: `http://127.0.0.1:${imds.port}`,
+      adminUrl: '',
+      adminToken,
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+interface Parts {
+  entra: Entra;
+  machine: Machine;
+  roles: RoleBook;
+  subscription: Subscription;
+  operator: Operator;
+  faults: FaultBook;
+  journal: Journal;
+  settings: Settings;
+}
+
+function makeParts(options: AzureOptions, clock: Clock): Parts {
+  const tenantId = (options.tenantId ?? randomUUID()).toLowerCase();
+  const subscriptionId = (options.subscriptionId ?? randomUUID()).toLowerCase();
+  const directory = new Directory();
+  const entra = new Entra(directory, new TokenIssuer(tenantId, clock));
+  const machine = new Machine(directory);
+  const roles = new RoleBook();
+  const subscription = new Subscription({ subscriptionId, directory, machine, roles, clock });
+  const principal = directory.add({ displayName: 'operator', kind: 'Application' });
+  subscription.assign({
+    scope: subscription.id,
+    principalId: principal.objectId,
+    role: 'Owner',
+    createdBy: principal.objectId,
+  });
+  return {
+    entra,
+    machine,
+    roles,
+    subscription,
+    operator: {
+      clientId: principal.clientId,
+      objectId: principal.objectId,
+      clientSecret: directory.addSecret(principal.objectId),
+    },
+    faults: new FaultBook(),
+    journal: new Journal(),
+    settings: { ...DEFAULT_SETTINGS, ...options.settings },
+  };
+}
+
+function services(parts: Parts, clock: Clock) {
+  const { entra, roles, settings, subscription } = parts;
+  return {
+    entra: entraHandler(entra, clock),
+    arm: armHandler(subscription, entra),
+    keyVault: keyVaultHandler({ vaults: subscription.vaults, roles, entra, settings, clock }),
+  };
+}
+
+function describe(parts: Parts, port: number) {
+  const { entra, machine, subscription, operator, faults, journal, settings } = parts;
+  const origin = `https://localhost:${port}`;
+  return {
+    tenantId: entra.tenantId,
+    subscriptionId: subscription.subscriptionId,
+    port,
+    authorityUrl: origin,
+    armUrl: origin,
+    keyVaultAudience: `https://vault.localhost:${port}`,
+    vaultUri: (name: string) => `https://${name}.vault.localhost:${port}`,
+    operator,
+    systemAssigned: {
+      clientId: machine.systemAssigned.clientId,
+      principalId: machine.systemAssigned.objectId,
+    },
+    faults,
+    journal,
+    settings,
+    machine,
+  };
+}
+
+/** Removes what it made itself, never a file that the caller named. */
+async function writeCa(file: string | undefined, pem: string) {
+  if (file !== undefined) {
+    await writeFile(file, pem);
+    return { file, remove: async () => undefined };
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'azure-emulator-'));
+  const made = join(folder, 'ca.pem');
+  await writeFile(made, pem);
+  return { file: made, remove: () => rm(folder, { recursive: true, force: true }) };
+}

@@ -1,0 +1,8 @@
+// The contract of @latchkey/azure-emulator: start a local Azure from a test.
+
+export { type Azure, type AzureOptions, type Operator, startAzure } from './azure.ts';
+export type { Clock } from './clock.ts';
+export type { Fault, FaultKind, FaultSpec } from './faults.ts';
+export type { Helpers, SecretHelpers, VaultOptions } from './helpers.ts';
+export type { JournalEntry, JournalFilter } from './journal.ts';
+export type { Settings } from './settings.ts';

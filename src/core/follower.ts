@@ -4,9 +4,9 @@
 import type { Clock } from '../base/clock.ts';
 import { explain } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Leader } from '../storage/election.ts';
+import { HEARTBEAT_INTERVAL_MS, type MemberEcho } from '../cluster/members.ts';
 import { type ActiveLink, connectToActive } from '../cluster/standby.ts';
-import type { MemberEcho } from '../cluster/members.ts';
+import type { Leader } from '../storage/election.ts';
 import { readIdentity } from './cluster-identity.ts';
 import { CLUSTER_PREFIX } from './layout.ts';
 import type { Stores } from './stores.ts';
@@ -21,9 +21,8 @@ export interface FollowerParts {
 
 /** Milliseconds between two looks at who leads; a look costs one read of the storage. */
 const LOOK_MS = 150;
-const HEARTBEAT_MS = 2_000;
-/** Without an answer for so long, `sys/health` says that the active node cannot be reached. */
-const UNREACHABLE_MS = 10_000;
+/** Without an answer for so long (two heartbeats), `sys/health` says that the active node cannot be reached. */
+const UNREACHABLE_MS = 2 * HEARTBEAT_INTERVAL_MS;
 
 export class Follower {
   readonly #parts: FollowerParts;
@@ -54,9 +53,10 @@ export class Follower {
     while (!signal.aborted) {
       try {
         await this.#look(stores);
-        await this.#heartbeat(signal);
+        this.#heartbeat(signal);
       } catch (error) {
-        if (!signal.aborted) this.#parts.log.debug('could not follow the active node', { error: explain(error) });
+        if (!signal.aborted)
+          this.#parts.log.debug('could not follow the active node', { error: explain(error) });
       }
       await this.#parts.clock.sleep(LOOK_MS, signal).catch(() => {});
     }
@@ -70,7 +70,7 @@ export class Follower {
     if (leader?.epoch === this.#link?.epoch) return;
     await this.#drop();
     if (leader === undefined || leader.advert.nodeId === this.#parts.nodeId) return;
-    const identity = await readIdentity(stores.barrier.view(CLUSTER_PREFIX), leader.epoch);
+    using identity = await readIdentity(stores.barrier.view(CLUSTER_PREFIX), leader.epoch);
     // The new leader publishes its certificate a moment after it was elected; the next look will find it.
     if (identity === undefined) return;
     const active = connectToActive({ address: leader.advert.clusterAddress, identity });
@@ -83,12 +83,20 @@ export class Follower {
     });
   }
 
-  async #heartbeat(signal: AbortSignal): Promise<void> {
-    const { clock, echo } = this.#parts;
-    if (this.#link === undefined || clock.monotonic() < this.#nextHeartbeatAt) return;
-    this.#nextHeartbeatAt = clock.monotonic() + HEARTBEAT_MS;
-    await this.#link.active.heartbeat(echo, signal);
-    this.#lastEchoAt = clock.monotonic();
+  /** Not awaited by the loop: a hung active node must not keep this one from seeing its successor. */
+  #heartbeat(signal: AbortSignal): void {
+    const { clock, echo, log } = this.#parts;
+    const link = this.#link?.active;
+    if (link === undefined || clock.monotonic() < this.#nextHeartbeatAt) return;
+    this.#nextHeartbeatAt = clock.monotonic() + HEARTBEAT_INTERVAL_MS;
+    link.heartbeat(echo, signal).then(
+      () => {
+        if (this.#link?.active === link) this.#lastEchoAt = clock.monotonic();
+      },
+      (error: unknown) => {
+        if (!signal.aborted) log.debug('the active node did not hear this one', { error: explain(error) });
+      },
+    );
   }
 
   async #drop(): Promise<void> {

@@ -116,6 +116,11 @@ export class Tenure implements AsyncDisposable {
     return { recoveryKeys, rootToken: token };
   }
 
+  /** Runs `close` when the tenure ends, before what was opened earlier is closed. */
+  onClose(close: () => Promise<void>): void {
+    this.#closing.defer(close);
+  }
+
   /** Takes no new calls, lets those under way finish while the lead holds, then closes in reverse. Never throws. */
   async [Symbol.asyncDispose](): Promise<void> {
     const { leadership, clock, log } = this.#parts;

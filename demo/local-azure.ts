@@ -1,0 +1,198 @@
+// The local Azure of the demo, in a process of its own, and the few ARM calls that `az` would make.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** What the emulator says when it is ready. */
+export interface AzureAddresses {
+  readonly tenantId: string;
+  readonly subscriptionId: string;
+  readonly authorityUrl: string;
+  readonly armUrl: string;
+  readonly imdsUrl: string;
+  readonly adminUrl: string;
+  readonly caFile: string;
+}
+
+interface Credentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+export interface VaultResource {
+  readonly id: string;
+  readonly vaultUri: string;
+}
+
+export interface IdentityResource {
+  readonly id: string;
+  readonly clientId: string;
+  readonly principalId: string;
+}
+
+const SECRETS_ROLES: Readonly<Record<string, string>> = {
+  'Key Vault Secrets Officer': 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7',
+  'Key Vault Secrets User': '4633458b-17de-408a-b874-0445c86b69e6',
+};
+
+export class LocalAzure {
+  readonly addresses: AzureAddresses;
+  readonly #child: ChildProcess;
+  readonly #ca: string;
+  readonly #credentials: Credentials;
+  #token = '';
+
+  private constructor(child: ChildProcess, addresses: AzureAddresses, ca: string, credentials: Credentials) {
+    this.#child = child;
+    this.addresses = addresses;
+    this.#ca = ca;
+    this.#credentials = credentials;
+  }
+
+  static async start(folder: string): Promise<LocalAzure> {
+    const cli = join(import.meta.dirname, '..', 'emulator', 'src', 'cli.ts');
+    const caFile = join(folder, 'azure-ca.pem');
+    const credentialsFile = join(folder, 'azure-operator.json');
+    const child = spawn(
+      process.execPath,
+      [
+        cli,
+        'start',
+        '--port=0',
+        '--imds-port=0',
+        '--admin-port=0',
+        `--ca-file=${caFile}`,
+        `--credentials-file=${credentialsFile}`,
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
+    child.stderr.pipe(createWriteStream(join(folder, 'azure.log'), { flags: 'a' }));
+    const addresses = await firstLine(child);
+    const credentials = JSON.parse(await readFile(credentialsFile, 'utf8')) as Credentials;
+    return new LocalAzure(child, addresses, await readFile(caFile, 'utf8'), credentials);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await gone;
+  }
+
+  /** `az login --service-principal …` */
+  async login(): Promise<void> {
+    const form = new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: this.#credentials.clientId,
+      client_secret: this.#credentials.clientSecret,
+      scope: 'https://management.azure.com/.default',
+    });
+    const url = `${this.addresses.authorityUrl}/${this.addresses.tenantId}/oauth2/v2.0/token`;
+    const answer = await this.#call('POST', url, form.toString(), 'application/x-www-form-urlencoded');
+    this.#token = String(answer['access_token']);
+  }
+
+  /** `az group create …` */
+  async createResourceGroup(name: string, location: string): Promise<void> {
+    await this.#arm(
+      'PUT',
+      `/subscriptions/${this.addresses.subscriptionId}/resourcegroups/${name}`,
+      '2024-11-01',
+      { location },
+    );
+  }
+
+  /** `az keyvault create …` */
+  async createKeyVault(group: string, name: string, location: string): Promise<VaultResource> {
+    const { tenantId } = this.addresses;
+    const body = {
+      location,
+      properties: {
+        tenantId,
+        sku: { family: 'A', name: 'standard' },
+        accessPolicies: [],
+        enableRbacAuthorization: true,
+      },
+    };
+    const path = `${this.#groupPath(group)}/providers/Microsoft.KeyVault/vaults/${name}`;
+    const answer = await this.#arm('PUT', path, '2023-02-01', body);
+    const properties = answer['properties'] as { vaultUri: string };
+    return { id: String(answer['id']), vaultUri: properties.vaultUri.replace(/\/$/, '') };
+  }
+
+  /** `az identity create …` */
+  async createIdentity(group: string, name: string, location: string): Promise<IdentityResource> {
+    const path = `${this.#groupPath(group)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/${name}`;
+    const answer = await this.#arm('PUT', path, '2023-01-31', { location });
+    const properties = answer['properties'] as { clientId: string; principalId: string };
+    return { id: String(answer['id']), ...properties };
+  }
+
+  /** `az role assignment create …`; gives the id of the assignment. */
+  async assignRole(role: string, principalId: string, scope: string): Promise<string> {
+    const definition = `/subscriptions/${this.addresses.subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${SECRETS_ROLES[role]}`;
+    const path = `${scope}/providers/Microsoft.Authorization/roleAssignments/${randomUUID()}`;
+    const answer = await this.#arm('PUT', path, '2022-04-01', {
+      properties: { roleDefinitionId: definition, principalId, principalType: 'ServicePrincipal' },
+    });
+    return String(answer['id']);
+  }
+
+  /** `az role assignment delete …` */
+  async deleteRoleAssignment(id: string): Promise<void> {
+    await this.#arm('DELETE', id, '2022-04-01');
+  }
+
+  #groupPath(group: string): string {
+    return `/subscriptions/${this.addresses.subscriptionId}/resourceGroups/${group}`;
+  }
+
+  #arm(method: string, path: string, version: string, body?: unknown): Promise<Record<string, unknown>> {
+    const url = `${this.addresses.armUrl}${path}?api-version=${version}`;
+    return this.#call(method, url, body === undefined ? undefined : JSON.stringify(body), 'application/json');
+  }
+
+  #call(
+    method: string,
+    url: string,
+    body: string | undefined,
+    type: string,
+  ): Promise<Record<string, unknown>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (this.#token !== '') headers['authorization'] = `Bearer ${this.#token}`;
+    if (body !== undefined) headers['content-type'] = type;
+    const call = request(url, { method, headers, ca: this.#ca, timeout: 10_000 }, (reply) => {
+      let text = '';
+      reply.setEncoding('utf8');
+      reply.on('data', (piece: string) => {
+        text += piece;
+      });
+      reply.on('end', () => {
+        const status = reply.statusCode ?? 0;
+        if (status >= 400) reject(new Error(`${method} ${new URL(url).pathname} gave ${status}: ${text}`));
+        else resolve(text === '' ? {} : (JSON.parse(text) as Record<string, unknown>));
+      });
+    });
+    call.on('error', reject);
+    call.on('timeout', () => call.destroy(new Error(`${method} ${url} did not answer`)));
+    call.end(body);
+    return promise;
+  }
+}
+
+/** The emulator prints one JSON line once it listens. */
+async function firstLine(child: ChildProcess): Promise<AzureAddresses> {
+  if (child.stdout === null) throw new Error('the emulator has no output');
+  const lines = createInterface({ input: child.stdout });
+  for await (const line of lines) {
+    if (line.startsWith('{')) return JSON.parse(line) as AzureAddresses;
+  }
+  throw new Error('the local Azure ended before it was ready; see azure.log');
+}

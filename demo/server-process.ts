@@ -1,0 +1,111 @@
+// One server process of the demo: its HCL file, its start, its end, and what it says on the way.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VaultClient } from '../src/client/client.ts';
+
+export interface ServerPlace {
+  /** `vault-0`, … */
+  readonly name: string;
+  readonly folder: string;
+  readonly apiPort: number;
+  readonly clusterPort: number;
+}
+
+/** The members of the `seal "azurekeyvault"` stanza. */
+export interface SealStanza {
+  readonly tenant_id: string;
+  readonly vault_uri: string;
+  readonly client_id: string;
+  readonly authority_host: string;
+  readonly imds_endpoint: string;
+  readonly ca_cert: string;
+}
+
+export class ServerProcess {
+  readonly name: string;
+  readonly address: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  readonly client: VaultClient;
+  #child: ChildProcess | undefined;
+
+  private constructor(place: ServerPlace) {
+    this.name = place.name;
+    this.address = `http://127.0.0.1:${place.apiPort}`;
+    this.configFile = join(place.folder, `${place.name}.hcl`);
+    this.logFile = join(place.folder, `${place.name}.log`);
+    this.client = new VaultClient({ address: this.address });
+  }
+
+  static async prepare(place: ServerPlace, dataFolder: string, seal: SealStanza): Promise<ServerProcess> {
+    const server = new ServerProcess(place);
+    await writeFile(server.configFile, hclOf(place, dataFolder, seal));
+    return server;
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Returns as soon as the process is spawned. */
+  start(): void {
+    const launcher = join(import.meta.dirname, '..', 'bin', 'latchkey');
+    const child = spawn(launcher, ['server', `-config=${this.configFile}`], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = createWriteStream(this.logFile, { flags: 'a' });
+    child.stdout.pipe(log, { end: false });
+    child.stderr.pipe(log, { end: false });
+    child.once('exit', () => {
+      if (this.#child === child) this.#child = undefined;
+    });
+    this.#child = child;
+  }
+
+  /** `SIGKILL` is the crash, `SIGTERM` the orderly stop. Resolves when the process is gone. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    const gone = once(child, 'exit');
+    child.kill(signal);
+    await gone;
+  }
+}
+
+function hclOf(place: ServerPlace, dataFolder: string, seal: SealStanza): string {
+  return `# ${place.name}: made by the demo, and all that a node needs.
+storage "lmdb" {
+  path = "${dataFolder}"
+}
+
+listener "tcp" {
+  address         = "127.0.0.1:${place.apiPort}"
+  cluster_address = "127.0.0.1:${place.clusterPort}"
+  tls_disable     = true
+}
+
+api_addr     = "http://127.0.0.1:${place.apiPort}"
+cluster_addr = "https://127.0.0.1:${place.clusterPort}"
+cluster_name = "latchkey-demo"
+
+seal "azurekeyvault" {
+  tenant_id            = "${seal.tenant_id}"
+  vault_uri            = "${seal.vault_uri}"
+  use_managed_identity = true
+  client_id            = "${seal.client_id}"
+
+  # Only because this Azure is a local one; on Azure itself leave these out and write vault_name.
+  authority_host = "${seal.authority_host}"
+  imds_endpoint  = "${seal.imds_endpoint}"
+  ca_cert        = "${seal.ca_cert}"
+}
+`;
+}

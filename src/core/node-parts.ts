@@ -1,0 +1,31 @@
+// What main.ts puts into a node: the concrete storage, seal, engines and addresses.
+
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { ClusterListener } from '../cluster/active.ts';
+import type { EngineType } from '../engine/engine.ts';
+import type { Seal } from '../seal/seal.ts';
+import type { Advert } from '../storage/election.ts';
+import type { OpenStorage } from './stores.ts';
+
+export interface NodeParts {
+  readonly advert: Advert;
+  readonly hostname: string;
+  /** Our own version, for `operator members`. */
+  readonly version: string;
+  readonly seal: Seal;
+  readonly openStorage: OpenStorage;
+  /** For seal-status, also before the storage was opened. */
+  readonly storageType: string;
+  /** Types that can be mounted, by name. */
+  readonly engines: ReadonlyMap<string, EngineType>;
+  /** Undefined for a single node, whose calls nobody forwards. */
+  readonly cluster: ClusterListener | undefined;
+  readonly clusterName: string | undefined;
+  /** `cluster_id` of the config. */
+  readonly clusterId: string | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+}

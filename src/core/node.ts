@@ -1,0 +1,315 @@
+// A node: what outlives leadership. It answers for itself what must be answered in every state, serves the rest while
+// it leads, and carries it to the active node while it stands by.
+
+import type { SecretBytes } from '../base/bytes.ts';
+import { hasCode, LatchkeyError } from '../base/errors.ts';
+import { ForwardFault } from '../cluster/wire.ts';
+import type { Request } from '../engine/engine.ts';
+import { type RouteMatch, RouteTable } from '../mount/route-match.ts';
+import type { InitRequest, InitResult, LeaderView, NodePort, SealView } from '../system/ports.ts';
+import { localRoutes } from '../system/system-engine.ts';
+import type { Answer, Call, CallHandler } from './call.ts';
+import { Follower } from './follower.ts';
+import { initializeNode } from './init-node.ts';
+import { CORE_PREFIX } from './layout.ts';
+import { keepLeading } from './leadership.ts';
+import type { NodeParts } from './node-parts.ts';
+import { openTenure } from './open-tenure.ts';
+import { verifyRecoveryShares } from './recovery.ts';
+import { ShareCollection } from './shares.ts';
+import { StoreDoor } from './stores.ts';
+import type { Tenure } from './tenure.ts';
+import { Unsealer } from './unsealer.ts';
+import { decodeAnswer, encodeCall } from './wire.ts';
+
+/** Milliseconds that a request waits on a standby while no leader is known. */
+const HOLD_MS_MAX = 5_000;
+const HOLD_STEP_MS = 50;
+
+export class Node implements CallHandler, NodePort {
+  readonly #parts: NodeParts;
+  readonly #door: StoreDoor;
+  readonly #unsealer: Unsealer;
+  readonly #follower: Follower;
+  readonly #shares: ShareCollection;
+  readonly #local: RouteTable;
+  readonly #stop = new AbortController();
+  #tenure: Tenure | undefined;
+  #running: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: NodeParts) {
+    const { clock, random, log } = parts;
+    this.#parts = parts;
+    this.#door = new StoreDoor(parts.openStorage, random, clock);
+    this.#unsealer = new Unsealer({
+      door: this.#door,
+      seal: parts.seal,
+      clusterIdPin: parts.clusterId,
+      clock,
+      random,
+      log: log.child('unsealer'),
+    });
+    const { advert, hostname, version } = parts;
+    this.#follower = new Follower({
+      nodeId: advert.nodeId,
+      echo: { ...advert, hostname, version },
+      clock,
+      log: log.child('standby'),
+    });
+    this.#shares = new ShareCollection(random);
+    this.#local = new RouteTable(localRoutes(this, () => clock.now()));
+  }
+
+  /** Starts the unsealer and everything behind it; returns at once. */
+  start(): void {
+    const signal = this.#stop.signal;
+    this.#running = Promise.all([this.#unsealer.run(signal), this.#live(signal)]);
+  }
+
+  /** Hands the lead over, seals, and closes the storage. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new LatchkeyError('sealed', 'the node is stopping'));
+    await this.#running.catch(() => {});
+    this.#shares.reset();
+    await this.#door.close();
+    await this.#parts.seal.close();
+  }
+
+  /** After SIGHUP: a sealed node tries again now. */
+  poke(): void {
+    this.#unsealer.poke();
+  }
+
+  get isActive(): boolean {
+    return this.#tenure !== undefined;
+  }
+
+  /** @throws LatchkeyError for every refusal. */
+  async handle(call: Call): Promise<Answer> {
+    const local = call.path.startsWith('sys/')
+      ? this.#local.match(call.path.slice('sys/'.length))
+      : undefined;
+    if (local !== undefined) {
+      if (local.route.access === 'open') return answerLocally(local, call);
+      return this.#sealThisNode(call);
+    }
+    if (this.#unsealer.session === undefined) throw new LatchkeyError('sealed', 'Vault is sealed');
+    return this.#serve(call);
+  }
+
+  /** For the cluster port: a call that a standby forwarded. */
+  async serveForwarded(call: Call): Promise<Answer> {
+    if (this.#tenure === undefined) throw new LatchkeyError('no_active_node', 'this node does not lead');
+    return this.#tenure.run(call);
+  }
+
+  // --- NodePort -----------------------------------------------------------------------------------------------------
+
+  async sealView(): Promise<SealView> {
+    const { seal, storageType } = this.#parts;
+    const unsealer = this.#unsealer;
+    if (!unsealer.hasRead) {
+      const cause = unsealer.fault?.sentence ?? 'it has not answered yet';
+      throw new LatchkeyError(
+        'storage_unavailable',
+        `the storage was not read yet (storage_unavailable): ${cause}`,
+      );
+    }
+    const { record } = unsealer;
+    return {
+      sealKind: seal.kind,
+      storageType,
+      initialized: record !== undefined,
+      sealed: unsealer.session === undefined,
+      recoveryShares: record?.recovery.shares ?? 0,
+      recoveryThreshold: record?.recovery.threshold ?? 0,
+      clusterId: record?.clusterId ?? '',
+      clusterName: record?.clusterName ?? '',
+      progress: this.#shares.progress,
+      nonce: this.#shares.nonce,
+      unsealState: unsealer.state,
+      fault: unsealer.fault,
+      sealKey: unsealer.sealKey,
+      sealWarnings: seal.describe.warnings,
+    };
+  }
+
+  async leader(): Promise<LeaderView> {
+    const { advert } = this.#parts;
+    const tenure = this.#tenure;
+    if (tenure !== undefined) {
+      const { apiAddress, clusterAddress } = advert;
+      return { isSelf: true, activeSince: tenure.since, apiAddress, clusterAddress, reachable: true };
+    }
+    const leader = this.#follower.leader?.advert;
+    return {
+      isSelf: false,
+      activeSince: undefined,
+      apiAddress: leader?.apiAddress ?? '',
+      clusterAddress: leader?.clusterAddress ?? '',
+      reachable: this.#follower.reachable,
+    };
+  }
+
+  initialize(request: InitRequest): Promise<InitResult> {
+    return initializeNode(
+      {
+        ...this.#parts,
+        door: this.#door,
+        record: () => this.#unsealer.record,
+        tenure: () => this.#tenure,
+        untilServing: () => this.#untilServing(),
+      },
+      request,
+      this.#stop.signal,
+    );
+  }
+
+  async submitShare(share: SecretBytes): Promise<void> {
+    if (this.#unsealer.session !== undefined) {
+      share.wipe();
+      return;
+    }
+    this.#shares.add(share);
+    const needed = this.#unsealer.record?.recovery.threshold ?? 0;
+    if (this.#shares.progress < needed) return;
+    const shares = this.#shares.take();
+    try {
+      await this.#unsealer.openFor(
+        ({ barrier }) => verifyRecoveryShares(barrier.view(CORE_PREFIX), shares),
+        this.#stop.signal,
+      );
+    } finally {
+      for (const given of shares) given.wipe();
+    }
+  }
+
+  resetShares(): void {
+    this.#shares.reset();
+  }
+
+  async sealByOperator(): Promise<void> {
+    this.#parts.log.warn(
+      'sealed by an operator on this node; auto-unseal is paused until a restart, or `operator unseal` with recovery keys',
+    );
+    this.#unsealer.sealByOperator();
+  }
+
+  // --- inside -------------------------------------------------------------------------------------------------------
+
+  /** Unsealed: stand for the lead and follow whoever has it; sealed again: wipe and wait. */
+  async #live(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let session: AbortSignal;
+      try {
+        session = AbortSignal.any([await this.#unsealer.untilUnsealed(signal), signal]);
+      } catch {
+        return;
+      }
+      const stores = await this.#door.open();
+      const following = this.#follower.run(stores, session);
+      await keepLeading(
+        {
+          advert: this.#parts.advert,
+          clock: this.#parts.clock,
+          log: this.#parts.log,
+          openTenure: (opened, leadership, end) => openTenure(this.#parts, this, opened, leadership, end),
+          serving: (tenure) => {
+            this.#tenure = tenure;
+          },
+        },
+        stores,
+        session,
+      );
+      await following;
+      stores.barrier.seal();
+    }
+  }
+
+  /** Active: here. Standby: over there, or a redirect. Between leaders: wait a little for the next one. */
+  async #serve(call: Call): Promise<Answer> {
+    const { clock } = this.#parts;
+    const deadline = clock.monotonic() + HOLD_MS_MAX;
+    for (;;) {
+      const answer = await this.#serveOnce(call);
+      if (answer !== undefined) return answer;
+      if (this.#unsealer.session === undefined) throw new LatchkeyError('sealed', 'Vault is sealed');
+      if (clock.monotonic() >= deadline) return this.#redirect();
+      await clock.sleep(HOLD_STEP_MS, call.signal);
+    }
+  }
+
+  /** Undefined if the call was certainly not carried out and may be tried again. */
+  async #serveOnce(call: Call): Promise<Answer | undefined> {
+    try {
+      if (this.#tenure !== undefined) return await this.#tenure.run(call);
+      if (!call.mayForward) return this.#follower.leader === undefined ? undefined : this.#redirect();
+      const { link } = this.#follower;
+      if (link === undefined) return undefined;
+      return decodeAnswer(await link.send(encodeCall(call), call.signal));
+    } catch (error) {
+      if (hasCode(error, 'no_active_node') && mayRepeat(error, call)) return undefined;
+      throw error;
+    }
+  }
+
+  #redirect(): Answer {
+    const origin = this.#follower.leader?.advert.apiAddress;
+    if (origin === undefined) throw new LatchkeyError('no_active_node', 'no active Vault instance found');
+    return { kind: 'redirect', origin };
+  }
+
+  /** `sys/seal` seals the node that is asked, so it is neither open nor forwarded. */
+  async #sealThisNode(call: Call): Promise<Answer> {
+    if (this.#unsealer.session === undefined) return { kind: 'response', response: {}, mountType: 'system' };
+    if (this.#tenure === undefined) {
+      throw new LatchkeyError(
+        'standby_refuses',
+        'vault cannot seal when in standby mode; please restart instead',
+      );
+    }
+    return this.#tenure.run(call);
+  }
+
+  /** Resolves once this node is unsealed and knows who leads. */
+  async #untilServing(): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(HOLD_MS_MAX * 2)]);
+    this.#unsealer.poke();
+    await this.#unsealer.untilUnsealed(signal);
+    while (this.#tenure === undefined && this.#follower.link === undefined) {
+      await this.#parts.clock.sleep(HOLD_STEP_MS, signal);
+    }
+  }
+}
+
+/** A write whose fate is unknown must not be carried out twice. */
+function mayRepeat(error: LatchkeyError, call: Call): boolean {
+  const isRead = call.verb === 'read' || call.verb === 'list';
+  return isRead || !(error instanceof ForwardFault) || error.delivery === 'not_delivered';
+}
+
+async function answerLocally(local: RouteMatch, call: Call): Promise<Answer> {
+  const { route, params } = local;
+  if (call.help) {
+    return {
+      kind: 'response',
+      response: { dress: 'raw', data: { help: route.help, see_also: null } },
+      mountType: '',
+    };
+  }
+  const operation = call.verb === 'write' ? 'update' : call.verb;
+  const handler = route.operations[operation];
+  if (handler === undefined) throw new LatchkeyError('unsupported_operation', 'unsupported operation');
+  const request: Request = {
+    id: call.id,
+    operation,
+    path: call.path.slice('sys/'.length),
+    params,
+    input: call.input,
+    caller: undefined,
+    remoteAddress: call.remoteAddress,
+    listener: call.listener,
+    signal: call.signal,
+  };
+  return { kind: 'response', response: await handler(request), mountType: 'system' };
+}

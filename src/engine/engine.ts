@@ -78,6 +78,8 @@ export interface Response {
   readonly warnings?: readonly string[];
   /** `accepted` is 202; `absent` is 404 with a body (kv v2's deleted version). Default: 200, or 204 without a body. */
   readonly outcome?: 'accepted' | 'absent';
+  /** `lease_duration` of an envelope without a lease, seconds: kv version 1's advice when to read again. Default 0. */
+  readonly leaseSeconds?: number;
   /** `sys/health` alone: the server turns the condition into a status, unless `codes` overrides it. */
   readonly health?: {
     readonly condition: HealthCondition;

@@ -1,0 +1,136 @@
+// What a loaded configuration is. Durations are milliseconds, sizes bytes; every default is filled in.
+
+import type { SecretBytes } from '../../base/bytes.ts';
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+export type LogFormat = 'standard' | 'json';
+
+export interface ServerConfig {
+  readonly clusterName?: string;
+  /** A pin, UUID in lower case: compared with the stored cluster id at unseal. */
+  readonly clusterId?: string;
+  /** URL without a slash at its end, e.g. `https://vault-0:8200`. */
+  readonly apiAddr?: string;
+  /** Always `https://host:port`. */
+  readonly clusterAddr?: string;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly defaultLeaseTtlMs: number;
+  readonly maxLeaseTtlMs: number;
+  readonly defaultMaxRequestDurationMs: number;
+  readonly pidFile?: string;
+  /** Memory is never locked by this server; kept so that `sys/config` can show what was asked for. */
+  readonly disableMlock: boolean;
+  readonly ui: boolean;
+  /** At least one. */
+  readonly listeners: readonly ListenerConfig[];
+  readonly storage: StorageConfig;
+  /** Undefined: no seal stanza and no VAULT_SEAL_TYPE. */
+  readonly seal?: AzureKeyVaultSealConfig;
+}
+
+export interface HostPort {
+  /** Name or address, IPv6 without brackets; `0.0.0.0` where the config has `:8200`. */
+  readonly host: string;
+  /** 0 to 65535; 0 lets the system choose. */
+  readonly port: number;
+}
+
+export interface ListenerConfig {
+  readonly type: 'tcp';
+  readonly address: HostPort;
+  /** Default: the same host, one port higher (0 if the port is 0). */
+  readonly clusterAddress: HostPort;
+  readonly tls: ListenerTls;
+  readonly maxRequestSizeBytes: number;
+  readonly maxRequestDurationMs: number;
+  readonly httpReadHeaderTimeoutMs: number;
+  readonly httpReadTimeoutMs: number;
+  /** 0: without limit. */
+  readonly httpWriteTimeoutMs: number;
+  readonly httpIdleTimeoutMs: number;
+  /** Undefined: X-Forwarded-For is not looked at. */
+  readonly xForwardedFor?: XForwardedForConfig;
+  readonly customResponseHeaders: readonly CustomResponseHeaders[];
+  /** Whether seal-status without a token names identity, action and resource. Default: only on loopback. */
+  readonly unauthenticatedSealDetail: boolean;
+}
+
+export type ListenerTls = { readonly disabled: true } | ({ readonly disabled: false } & ListenerTlsFiles);
+
+export interface ListenerTlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** PEM. Undefined: the system's authorities. */
+  readonly clientCaFile?: string;
+  /** `require`: no connection without a good certificate; `request`: asked for, not needed; `ignore`: not asked. */
+  readonly clientCert: 'require' | 'request' | 'ignore';
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+}
+
+/** As `node:tls` spells them. */
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
+export interface XForwardedForConfig {
+  /** CIDR blocks, e.g. `10.0.0.0/8`; a single address has /32 or /128. */
+  readonly authorizedAddrs: readonly string[];
+  /** Hops skipped from the rear. */
+  readonly hopSkips: number;
+  readonly rejectNotPresent: boolean;
+  readonly rejectNotAuthorized: boolean;
+}
+
+export interface CustomResponseHeaders {
+  /** `default`, `2xx` or `404`. */
+  readonly status: string;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+export type StorageConfig = { readonly type: 'lmdb'; readonly path: string } | { readonly type: 'inmem' };
+
+export interface AzureKeyVaultSealConfig {
+  readonly type: 'azurekeyvault';
+  /** Unique among the seals of a node; default `azurekeyvault`. */
+  readonly name: string;
+  readonly tenantId?: string;
+  readonly clientId?: string;
+  /** Not read here: the seal reads it anew for each sign-in. */
+  readonly clientSecret?: SecretSource;
+  /** Default: true unless there is a client secret. */
+  readonly useManagedIdentity: boolean;
+  /** `https://host[:port]/`. */
+  readonly vaultUri: string;
+  /** First label of the URI's host. */
+  readonly vaultName: string;
+  /** The secret variant; has its default even if `keyName` is set, and then means nothing. */
+  readonly secretName: string;
+  /** Set: the key variant is asked for. */
+  readonly keyName?: string;
+  readonly environment: AzureEnvironment;
+  /** `https://host[:port]`; set only if it overrides the environment's. */
+  readonly authorityHost?: string;
+  /** Token audience; undefined: learnt from the vault's challenge. */
+  readonly audience?: string;
+  /** PEM file of further authorities for the vault and the login host. */
+  readonly caCertFile?: string;
+  /** `http(s)://host[:port][/path]`; set only if it overrides the well-known address. */
+  readonly imdsEndpoint?: string;
+  /** Take over a secret of that name that belongs to no cluster or to another. */
+  readonly adopt: boolean;
+  readonly disabled: boolean;
+}
+
+export interface AzureEnvironment {
+  readonly name: 'AzurePublicCloud' | 'AzureUSGovernment' | 'AzureChinaCloud';
+  /** Host suffix of its vaults, without a leading dot. */
+  readonly keyVaultSuffix: string;
+  /** `https://host`. */
+  readonly authorityHost: string;
+}
+
+/** Where a secret value comes from. `text` was written into the config file itself. */
+export type SecretSource =
+  | { readonly from: 'env'; readonly name: string }
+  | { readonly from: 'file'; readonly path: string }
+  | { readonly from: 'text'; readonly value: SecretBytes };

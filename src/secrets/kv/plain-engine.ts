@@ -1,0 +1,63 @@
+// kv version 1: one value per path, as it was sent.
+
+import { parseDuration } from '../../base/durations.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import type { JsonObject } from '../../base/json.ts';
+import type { Engine, EngineContext, Request, Response, View } from '../../engine/engine.ts';
+import { LIST_FIELDS, listFolder, nothingThere, secretPath } from './paths.ts';
+import { decodeSecret, encodeSecret } from './records.ts';
+
+/** Apart from version 2's records, so that a mount can be turned from one into the other. */
+const PREFIX = 'plain/';
+
+/** `lease_duration` of a read, seconds: how soon to read again. Vault's default for its maximal lease, 768 h. */
+const LEASE_SECONDS_DEFAULT = 2_764_800;
+
+/** Vault: `KV Secrets Engine - Version 1 (API)`. A write replaces one record, so it needs no lock. */
+export function openPlain({ view }: EngineContext): Engine {
+  return {
+    routes: [
+      {
+        pattern: '{path*}',
+        operations: {
+          read: (request) => read(view, request),
+          update: (request) => write(view, request),
+          delete: (request) => remove(view, request),
+          list: (request) => listFolder(view, PREFIX, request),
+        },
+        fields: LIST_FIELDS,
+        exists: async (request) => (await view.get(PREFIX + secretPath(request))) !== undefined,
+        help: 'Reads, writes, deletes and lists secrets. A write replaces all of what was there.',
+      },
+    ],
+  };
+}
+
+async function read(view: View, request: Request): Promise<Response> {
+  const record = await view.get(PREFIX + secretPath(request));
+  if (record === undefined) throw nothingThere();
+  const data = decodeSecret(record);
+  return { data, leaseSeconds: leaseSecondsOf(data) };
+}
+
+async function write(view: View, request: Request): Promise<Response> {
+  const path = secretPath(request);
+  if (Object.keys(request.input).length === 0) {
+    throw new LatchkeyError('bad_request', 'missing data fields');
+  }
+  await view.put(PREFIX + path, encodeSecret(request.input));
+  return {};
+}
+
+async function remove(view: View, request: Request): Promise<Response> {
+  await view.delete(PREFIX + secretPath(request));
+  return {};
+}
+
+/** The writer's advice in a member `ttl` or `lease`; what is no duration is just data. */
+function leaseSecondsOf(data: JsonObject): number {
+  const advice = Object.hasOwn(data, 'ttl') ? data['ttl'] : data['lease'];
+  if (typeof advice !== 'string' && typeof advice !== 'number') return LEASE_SECONDS_DEFAULT;
+  const milliseconds = parseDuration(advice);
+  return milliseconds === undefined ? LEASE_SECONDS_DEFAULT : Math.floor(milliseconds / 1_000);
+}

@@ -1,0 +1,87 @@
+// kv version 2: the routes of a mount that keeps several versions of each secret.
+
+import type { Engine, EngineContext, Request, Response, Route } from '../../engine/engine.ts';
+import { MountConfigStore, RULE_FIELDS } from './mount-config.ts';
+import { LIST_FIELDS, listFolder } from './paths.ts';
+import { DATA_FIELDS, SecretData } from './secret-data.ts';
+import { METADATA_FIELDS, SecretMetadata } from './secret-metadata.ts';
+import { SecretVersions } from './secret-versions.ts';
+import { VersionedStore } from './versioned-store.ts';
+
+const PATH = { path: { type: 'string', help: 'Where the secret is.' } } as const;
+const VERSIONS = { versions: { type: 'any', help: 'Numbers of the versions.', required: true } } as const;
+
+/** Vault: `KV Secrets Engine - Version 2 (API)`. Not yet: PATCH, subkeys, a turn from version 1. */
+export function openVersioned(context: EngineContext): Engine {
+  const config = new MountConfigStore(context.view);
+  const store = new VersionedStore(context.view, context.random);
+  const data = new SecretData(store, config, context.clock);
+  const metadata = new SecretMetadata(store, config, context.clock);
+  const versions = new SecretVersions(store, config, context.clock);
+  return {
+    routes: [
+      {
+        pattern: 'config',
+        operations: { read: () => config.read(), update: (request) => config.write(request) },
+        fields: RULE_FIELDS,
+        help: 'What applies to all secrets of this mount.',
+      },
+      {
+        pattern: 'data/{path*}',
+        operations: {
+          read: (request) => data.read(request),
+          update: (request) => data.write(request),
+          delete: (request) => data.remove(request),
+        },
+        fields: { ...PATH, ...DATA_FIELDS },
+        exists: (request) => data.exists(request),
+        help: 'Reads a version of a secret, writes a new one, deletes the newest.',
+      },
+      {
+        pattern: 'metadata/{path*}',
+        operations: {
+          read: (request) => metadata.read(request),
+          update: (request) => metadata.write(request),
+          delete: (request) => metadata.remove(request),
+          list: (request) => listFolder(store.listing.view, store.listing.prefix, request),
+        },
+        fields: { ...PATH, ...METADATA_FIELDS, ...LIST_FIELDS },
+        exists: (request) => data.exists(request),
+        help: "Reads and changes a secret's settings, removes it with all versions, lists a folder.",
+      },
+      versionsRoute('delete', 'Deletes versions, so that they can be brought back.', (request) =>
+        versions.remove(request),
+      ),
+      versionsRoute('undelete', 'Brings deleted versions back.', (request) => versions.restore(request)),
+      versionsRoute('destroy', 'Removes the data of versions for good.', (request) =>
+        versions.destroy(request),
+      ),
+      wrongPathRoute(),
+    ],
+  };
+}
+
+function versionsRoute(verb: string, help: string, update: (request: Request) => Promise<Response>): Route {
+  return { pattern: `${verb}/{path*}`, operations: { update }, fields: { ...PATH, ...VERSIONS }, help };
+}
+
+/** Version 1's paths on a version 2 mount: the commonest mistake of all, so it is worth more than "not found". */
+function wrongPathRoute(): Route {
+  const hint = (command: string) => async (): Promise<Response> => ({
+    outcome: 'absent',
+    warnings: [
+      `Invalid path for a versioned K/V secrets engine: secrets are under data/ and are listed under metadata/. 'vault kv ${command}' puts that in by itself.`,
+    ],
+  });
+  return {
+    pattern: '{path*}',
+    operations: {
+      read: hint('get'),
+      update: hint('put'),
+      patch: hint('patch'),
+      delete: hint('delete'),
+      list: hint('list'),
+    },
+    help: 'No path of this engine.',
+  };
+}

@@ -48,30 +48,27 @@ export async function openClusterListener(
   const { clock = systemClock, ...limits } = options;
   const server = createServer({ noDelay: true });
   server.maxConnections = CONNECTIONS_MAX;
-  const listener = new Listener(server, { ...DEFAULT_LIMITS, ...limits }, log, clock);
-  await listening(server, address);
+  const bound = await listening(server, address);
+  const listener = new Listener(server, bound, { ...DEFAULT_LIMITS, ...limits }, log, clock);
   server.on('error', (error) => log.error('cluster listener failed', { cause: error.message }));
   return listener;
 }
 
 class Listener implements ClusterListener {
+  readonly address: ListenAddress;
   readonly #server: Server;
   readonly #limits: ServingLimits;
   readonly #log: Logger;
   readonly #clock: Clock;
   #serving: Serving | undefined;
 
-  constructor(server: Server, limits: ServingLimits, log: Logger, clock: Clock) {
+  constructor(server: Server, address: ListenAddress, limits: ServingLimits, log: Logger, clock: Clock) {
     this.#server = server;
+    this.address = address;
     this.#limits = limits;
     this.#log = log;
     this.#clock = clock;
     server.on('connection', (socket) => this.#accept(socket));
-  }
-
-  get address(): ListenAddress {
-    const { address, port } = this.#server.address() as AddressInfo;
-    return { host: address, port };
   }
 
   serve(identity: ClusterIdentity, handlers: ClusterHandlers): void {
@@ -104,12 +101,15 @@ class Listener implements ClusterListener {
   }
 }
 
-function listening(server: Server, { host, port }: ListenAddress): Promise<void> {
+function listening(server: Server, { host, port }: ListenAddress): Promise<ListenAddress> {
   return new Promise((resolve, reject) => {
     server.once('error', (cause) => {
       const message = `the cluster address ${host}:${port} cannot be listened on`;
       reject(new LatchkeyError('config_invalid', message, { cause, detail: cause.message }));
     });
-    server.listen({ host, port }, resolve);
+    server.listen({ host, port }, () => {
+      const bound = server.address() as AddressInfo;
+      resolve({ host: bound.address, port: bound.port });
+    });
   });
 }

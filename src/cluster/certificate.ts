@@ -2,7 +2,7 @@
 // a member of the cluster. Both ends show this one certificate and accept no other.
 
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
-import type { SecureContextOptions, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { equalConstantTime, SecretBytes, toBase64 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
@@ -15,9 +15,14 @@ const HEADER_BYTES = 5;
 /** So that a node whose clock is behind still accepts it. The pin is what is trusted, not the dates. */
 const BACKDATED_MS = 24 * 3_600_000;
 
-export type TlsCredentials = Required<
-  Pick<SecureContextOptions, 'cert' | 'key' | 'ca' | 'minVersion' | 'maxVersion'>
->;
+export interface TlsCredentials {
+  readonly cert: string;
+  /** PEM. */
+  readonly key: Buffer;
+  readonly ca: string;
+  readonly minVersion: 'TLSv1.3';
+  readonly maxVersion: 'TLSv1.3';
+}
 
 /** Owns its private key: `wipe` it at the end of the tenure. Connections and listeners made from it live on. */
 export class ClusterIdentity implements Disposable {

@@ -51,6 +51,12 @@ export interface ServingParts {
   readonly clock: Clock;
 }
 
+/** Bytes by path; what is not listed is not spoken here. */
+const SIZES_MAX: ReadonlyMap<string, number> = new Map([
+  [wire.REQUEST_PATH, wire.MESSAGE_BYTES_MAX],
+  [wire.HEARTBEAT_PATH, wire.HEARTBEAT_BYTES_MAX],
+]);
+
 export class Serving {
   readonly #parts: ServingParts;
   /** Never listens: it is handed sockets. A server of its own means session tickets of its own as well. */
@@ -123,6 +129,8 @@ export class Serving {
     session.on('error', (error) =>
       log.debug('cluster connection broke', { remote: remoteAddress, cause: error.message }),
     );
+    // Node counts a ping as a sign of life only if somebody listens for pings.
+    session.on('ping', () => {});
     session.setTimeout(limits.idleMsMax, () => session.destroy());
     session.on('stream', (stream, headers) => {
       // Said again through `close`; without a listener it would end the process.
@@ -137,15 +145,10 @@ export class Serving {
   async #serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: Peer): Promise<void> {
     const path = headers[':path'];
     const size = declaredSize(headers);
-    if (size === undefined || (path !== wire.REQUEST_PATH && path !== wire.HEARTBEAT_PATH)) {
-      turnAway(stream, wire.Status.notUnderstood);
-      return;
-    }
-    if (size > (path === wire.REQUEST_PATH ? wire.MESSAGE_BYTES_MAX : wire.HEARTBEAT_BYTES_MAX)) {
-      turnAway(stream, wire.Status.tooLarge);
-      return;
-    }
-    if (this.#stopping || this.#heldBytes + size > this.#parts.limits.heldBytesMax) {
+    const sizeMax = SIZES_MAX.get(path ?? '');
+    const unwanted = size === undefined || sizeMax === undefined || size > sizeMax;
+    if (unwanted || this.#stopping || this.#heldBytes + size > this.#parts.limits.heldBytesMax) {
+      // RFC 9113 8.7: refused before any processing, so that the standby knows it may send it again.
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
       return;
     }
@@ -216,9 +219,8 @@ function answer(stream: ServerHttp2Stream, message: Uint8Array): void {
   stream.end(message);
 }
 
-/** A status and nothing else; what still comes of the request is not read. */
+/** A status and nothing else. */
 function turnAway(stream: ServerHttp2Stream, status: number): void {
   if (stream.destroyed || stream.closed) return;
   stream.respond({ ':status': status, 'content-length': '0' }, { endStream: true });
-  stream.close(constants.NGHTTP2_NO_ERROR);
 }

@@ -232,13 +232,6 @@ async function readAnswer(stream: ClientHttp2Stream, headers: IncomingHttpHeader
       return readMessage(stream, size).catch((error: unknown) => {
         throw unanswered('no_active_node', 'the answer broke off', error);
       });
-    case wire.Status.tooLarge:
-      throw new wire.ForwardFault(
-        'not_delivered',
-        'payload_too_large',
-        'the request is too large to forward',
-        {},
-      );
     case wire.Status.notUnderstood:
       throw new wire.ForwardFault(
         'not_delivered',

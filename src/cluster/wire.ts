@@ -23,11 +23,10 @@ export const SESSION_MEMORY_MB_MAX = 512;
 export const REQUEST_PATH = '/request';
 export const HEARTBEAT_PATH = '/heartbeat';
 
-/** What a status of the cluster's protocol means. */
+/** What a status of the cluster's protocol means. What is not even looked at gets none: its stream is refused. */
 export const Status = {
   answered: 200,
   notUnderstood: 400,
-  tooLarge: 413,
   handlerFailed: 500,
   handlerTimedOut: 504,
 } as const;

@@ -5,6 +5,7 @@ import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { adminHandler } from './admin/handler.ts';
 import { Subscription } from './arm/domain.ts';
 import { armHandler } from './arm/handler.ts';
 import { makeCertificates } from './certificates.ts';
@@ -15,7 +16,6 @@ import { entraHandler } from './entra/handler.ts';
 import { TokenIssuer } from './entra/tokens.ts';
 import { FaultBook } from './faults.ts';
 import { type Front, httpsFront, imdsFront } from './front.ts';
-import { type Helpers, makeHelpers } from './helpers.ts';
 import { type Listener, listen } from './http/listener.ts';
 import { Machine } from './imds/domain.ts';
 import { imdsHandler } from './imds/handler.ts';
@@ -23,6 +23,7 @@ import { Journal } from './journal.ts';
 import { keyVaultHandler } from './key-vault/handler.ts';
 import { RoleBook } from './rbac/domain.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
+import { makeShortcuts, type Shortcuts } from './shortcuts.ts';
 
 export interface AzureOptions {
   /** Ports; 0, the default, takes any free one. */
@@ -44,7 +45,7 @@ export interface Operator {
   objectId: string;
 }
 
-export interface Azure extends Helpers {
+export interface Azure extends Shortcuts {
   tenantId: string;
   subscriptionId: string;
   /** HTTPS port of Entra, ARM and Key Vault. */
@@ -105,13 +106,18 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       handle: imdsFront(front, imdsHandler(parts.machine, parts.entra)),
     });
     listeners.push(imds);
+    const admin = await listen({
+      port: options.adminPort ?? 0,
+      handle: adminHandler({ ...parts, directory: parts.entra.directory, token: adminToken }),
+    });
+    listeners.push(admin);
     return {
       ...describe(parts, https.port),
-      ...makeHelpers(parts.subscription, parts.entra.tenantId, https.port),
+      ...makeShortcuts(parts.subscription, parts.entra.tenantId, https.port),
       caFile: ca.file,
       caPem: certificates.caPem,
       imdsUrl: `http://127.0.0.1:${imds.port}`,
-      adminUrl: '',
+      adminUrl: `http://127.0.0.1:${admin.port}`,
       adminToken,
       close,
     };

@@ -3,6 +3,6 @@
 export { type Azure, type AzureOptions, type Operator, startAzure } from './azure.ts';
 export type { Clock } from './clock.ts';
 export type { Fault, FaultKind, FaultSpec } from './faults.ts';
-export type { Helpers, SecretHelpers, VaultOptions } from './helpers.ts';
 export type { JournalEntry, JournalFilter } from './journal.ts';
 export type { Settings } from './settings.ts';
+export type { SecretShortcuts, Shortcuts, VaultOptions } from './shortcuts.ts';

@@ -1,10 +1,11 @@
-// One subscription: resource groups and what lies in them. ARM's handler and the test helpers both call this.
+// One subscription: resource groups and what lies in them. ARM's handler and the test shortcuts both call this.
 
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Directory } from '../entra/directory.ts';
 import { ServiceError } from '../http/message.ts';
 import type { Machine } from '../imds/domain.ts';
+import type { Vault } from '../key-vault/vault.ts';
 import { covers, type RoleAssignment, type RoleBook } from '../rbac/domain.ts';
 import { VaultBook, type VaultRequest } from './vaults.ts';
 
@@ -35,7 +36,7 @@ export interface NewAssignment {
   name?: string;
   principalId: string;
   principalType?: string;
-  /** GUID, full id or, from the helpers, the role's name. */
+  /** GUID, full id or, from the shortcuts, the role's name. */
   role: string;
   createdBy: string;
 }
@@ -124,6 +125,15 @@ export class Subscription {
     const vault = this.vaults.delete(name);
     if (vault) this.roles.removeWhere((assignment) => covers(vault.id, assignment.scope));
     return vault !== undefined;
+  }
+
+  /** Brings a soft-deleted vault back into the group it came from. */
+  recoverVault(groupName: string, name: string): Vault {
+    const group = this.group(groupName);
+    const deleted = this.vaults.deleted(name);
+    if (deleted.resourceGroup.toLowerCase() !== group.name.toLowerCase())
+      throw resourceNotFound(VAULT_TYPE, name, group.name);
+    return this.vaults.recover(name) ?? deleted;
   }
 
   // User-assigned identities

@@ -97,15 +97,22 @@ export class VaultBook {
     return vault;
   }
 
-  /** Ends a soft-deleted vault for good. */
-  purge(name: string): void {
+  /** A soft-deleted vault; throws 404. */
+  deleted(name: string, location?: string): Vault {
     const vault = this.#deleted.get(name.toLowerCase());
-    if (!vault)
+    if (!vault || (location !== undefined && location.toLowerCase() !== vault.location)) {
       throw new ServiceError(
         404,
         'DeletedVaultNotFound',
         `The specified deleted vault '${name}' does not exist.`,
       );
+    }
+    return vault;
+  }
+
+  /** Ends a soft-deleted vault for good. */
+  purge(name: string): void {
+    const vault = this.deleted(name);
     if (vault.purgeProtection) {
       throw new ServiceError(400, 'MethodNotAllowed', 'Operation "DeletedVaultPurge" is not allowed.');
     }

@@ -17,7 +17,7 @@ export interface VaultOptions {
   purgeProtection?: boolean;
 }
 
-export interface Helpers {
+export interface Shortcuts {
   createVault(name: string, options?: VaultOptions): { name: string; id: string; uri: string };
   /** Soft-deletes it; false when there was none. Its role assignments go as well. */
   deleteVault(name: string): boolean;
@@ -38,10 +38,10 @@ export interface Helpers {
   attachIdentity(principalId: string): void;
   detachIdentity(principalId: string): boolean;
   /** Secrets of a vault, past all checks of rights. */
-  secrets(vault: string): SecretHelpers;
+  secrets(vault: string): SecretShortcuts;
 }
 
-export interface SecretHelpers {
+export interface SecretShortcuts {
   /** Names that are not deleted. */
   names(): string[];
   /** Returns the new version. */
@@ -60,7 +60,7 @@ export interface SecretHelpers {
 const DEFAULT_GROUP = 'local';
 const DEFAULT_LOCATION = 'eastus';
 
-export function makeHelpers(subscription: Subscription, tenantId: string, port: number): Helpers {
+export function makeShortcuts(subscription: Subscription, tenantId: string, port: number): Shortcuts {
   const ensureGroup = (name: string) => {
     if (!subscription.groups().some((group) => group.name.toLowerCase() === name.toLowerCase())) {
       subscription.putGroup(name, DEFAULT_LOCATION);
@@ -102,12 +102,12 @@ export function makeHelpers(subscription: Subscription, tenantId: string, port: 
           (match.scope === undefined || assignment.scope.toLowerCase() === match.scope.toLowerCase()),
       );
     },
-    ...machineHelpers(subscription),
-    secrets: (vaultName) => secretHelpers(existingVault(subscription, vaultName)),
+    ...machineShortcuts(subscription),
+    secrets: (vaultName) => secretShortcuts(existingVault(subscription, vaultName)),
   };
 }
 
-function machineHelpers(subscription: Subscription) {
+function machineShortcuts(subscription: Subscription) {
   return {
     attachIdentity: (principalId: string) => subscription.machine.attach(principalId),
     detachIdentity: (principalId: string) => subscription.machine.detach(principalId),
@@ -144,7 +144,7 @@ function existingVault(subscription: Subscription, name: string): Vault {
   return vault;
 }
 
-function secretHelpers(vault: Vault): SecretHelpers {
+function secretShortcuts(vault: Vault): SecretShortcuts {
   const { secrets } = vault;
   return {
     names: () => secrets.list().map((secret) => secret.name),

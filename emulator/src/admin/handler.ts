@@ -1,0 +1,138 @@
+// The admin port: faults, journal, settings and the identities attached to the machine. Every request carries the
+// admin token in `x-admin-token`; without it nothing here can be read or changed.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Directory } from '../entra/directory.ts';
+import type { FaultBook, FaultSpec } from '../faults.ts';
+import { jsonObject, queryValue, type Reply, type Request } from '../http/message.ts';
+import type { Machine } from '../imds/domain.ts';
+import type { Journal } from '../journal.ts';
+import { changeSettings, type Settings } from '../settings.ts';
+
+export interface AdminParts {
+  token: string;
+  faults: FaultBook;
+  journal: Journal;
+  settings: Settings;
+  machine: Machine;
+  directory: Directory;
+}
+
+type Act = (parts: AdminParts, request: Request, argument: string) => Reply;
+
+/** Method and path; `*` takes the last segment. */
+const ROUTES: Record<string, Act> = {
+  'GET faults': ({ faults }) => ok({ faults: faults.list() }),
+  'POST faults': addFault,
+  'DELETE faults': ({ faults }, request) => ok({ cleared: faults.clear(queryValue(request, 'target')) }),
+  'DELETE faults/*': ({ faults }, _request, id) => ok({ cleared: faults.clear(id) }),
+  'GET journal': readJournal,
+  'DELETE journal': ({ journal }) => {
+    journal.clear();
+    return { status: 204 };
+  },
+  'GET settings': ({ settings }) => ok(settings),
+  'PATCH settings': ({ settings }, request) => {
+    changeSettings(settings, readObject(request));
+    return ok(settings);
+  },
+  'GET machine/identities': ({ machine }) => ok({ identities: machine.attached() }),
+  'PUT machine/identities/*': attach,
+  'DELETE machine/identities/*': detach,
+};
+
+export function adminHandler(parts: AdminParts): (request: Request) => Promise<Reply> {
+  return async (request) => {
+    if (!tokenMatches(request.headers['x-admin-token'], parts.token)) {
+      return refusal(401, 'The header x-admin-token is missing or wrong.');
+    }
+    const found = findRoute(request);
+    if (!found) return refusal(404, `There is no ${request.method} ${request.path} on the admin port.`);
+    try {
+      return found.act(parts, request, found.argument);
+    } catch (error) {
+      if (error instanceof RangeError) return refusal(400, error.message);
+      throw error;
+    }
+  };
+}
+
+function findRoute(request: Request): { act: Act; argument: string } | undefined {
+  const exact = ROUTES[`${request.method} ${request.segments.join('/')}`];
+  if (exact) return { act: exact, argument: '' };
+  const argument = request.segments.at(-1);
+  const act = ROUTES[`${request.method} ${[...request.segments.slice(0, -1), '*'].join('/')}`];
+  return act && argument !== undefined ? { act, argument } : undefined;
+}
+
+function addFault({ faults }: AdminParts, request: Request): Reply {
+  const known = new Set([
+    'target',
+    'kind',
+    'method',
+    'count',
+    'delayMs',
+    'status',
+    'code',
+    'innerCode',
+    'message',
+    'retryAfterSeconds',
+  ]);
+  const spec = readObject(request);
+  const unknown = Object.keys(spec).filter((name) => !known.has(name));
+  // A misspelt count would make a fault that never ends.
+  if (unknown.length > 0) throw new RangeError(`unknown member ${unknown.join(', ')}`);
+  // FaultBook checks each member's type and range.
+  return { status: 201, body: faults.add(spec as unknown as FaultSpec) };
+}
+
+function readJournal({ journal }: AdminParts, request: Request): Reply {
+  const after = queryValue(request, 'after');
+  if (after !== undefined && !/^\d{1,15}$/.test(after)) throw new RangeError('after must be a whole number');
+  return ok({
+    entries: journal.entries({
+      target: queryValue(request, 'target'),
+      principalId: queryValue(request, 'principal'),
+      method: queryValue(request, 'method'),
+      after: after === undefined ? undefined : Number(after),
+    }),
+  });
+}
+
+function attach(parts: AdminParts, _request: Request, id: string): Reply {
+  const identity = findIdentity(parts, id);
+  if (!identity) return refusal(404, `No managed identity has the client id or object id ${id}.`);
+  parts.machine.attach(identity.objectId);
+  return ok(identity);
+}
+
+function detach(parts: AdminParts, _request: Request, id: string): Reply {
+  const identity = findIdentity(parts, id);
+  if (!identity) return refusal(404, `No managed identity has the client id or object id ${id}.`);
+  return ok({ detached: parts.machine.detach(identity.objectId) });
+}
+
+function findIdentity({ directory }: AdminParts, id: string) {
+  const found = directory.byObjectId(id) ?? directory.byClientId(id);
+  return found?.kind === 'ManagedIdentity' ? found : undefined;
+}
+
+function readObject(request: Request): Record<string, unknown> {
+  const object = jsonObject(request.body);
+  if (!object) throw new RangeError('the body must be a JSON object');
+  return object;
+}
+
+/** Over hashes, so that neither content nor length shows in the time it takes. */
+function tokenMatches(given: string | undefined, token: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(given ?? ''), hash(token));
+}
+
+function refusal(status: number, message: string): Reply {
+  return { status, body: { error: { code: 'AdminError', message } } };
+}
+
+function ok(body: unknown): Reply {
+  return { status: 200, body };
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env node
+// `azure-emulator start`: one local Azure in the foreground until SIGTERM or SIGINT.
+
+import { open } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { type Azure, startAzure } from './index.ts';
+
+const USAGE = `azure-emulator start [options]   a local Azure on loopback; not for production
+
+  --port <n>               HTTPS port of Entra, ARM and Key Vault (default 8443, 0 = any)
+  --imds-port <n>          HTTP port of IMDS (default 0)
+  --admin-port <n>         HTTP port of the admin interface (default 0)
+  --host <address>         only a loopback address is accepted (default 127.0.0.1)
+  --ca-file <path>         where to write the CA certificate (default: a temporary file)
+  --credentials-file <path>  where to write the operator's client secret and the admin token, mode 0600
+  --tenant-id <guid>       default: a fresh one
+  --subscription-id <guid> default: a fresh one
+  --quiet                  no notes on standard error
+
+Prints one line of JSON with the addresses on standard output when it is ready.
+`;
+
+const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Wrong use: exit code 2; anything else that fails: 1. */
+class UsageError extends Error {}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`azure-emulator: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
+
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parse(args);
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  if (positionals.length !== 1 || positionals[0] !== 'start')
+    throw new UsageError(`say what to do:\n\n${USAGE}`);
+  checkLoopback(values.host);
+  const azure = await startAzure({
+    port: readPort('port', values.port),
+    imdsPort: readPort('imds-port', values['imds-port']),
+    adminPort: readPort('admin-port', values['admin-port']),
+    caFile: values['ca-file'],
+    tenantId: readGuid('tenant-id', values['tenant-id']),
+    subscriptionId: readGuid('subscription-id', values['subscription-id']),
+  });
+  const stopped = stopSignal();
+  try {
+    if (values['credentials-file']) await writeCredentials(values['credentials-file'], azure);
+    if (!values.quiet) note(values['credentials-file']);
+    process.stdout.write(`${JSON.stringify(addresses(azure))}\n`);
+    await stopped;
+  } finally {
+    await azure.close();
+  }
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      allowPositionals: true,
+      options: {
+        port: { type: 'string', default: '8443' },
+        'imds-port': { type: 'string', default: '0' },
+        'admin-port': { type: 'string', default: '0' },
+        host: { type: 'string', default: '127.0.0.1' },
+        'ca-file': { type: 'string' },
+        'credentials-file': { type: 'string' },
+        'tenant-id': { type: 'string' },
+        'subscription-id': { type: 'string' },
+        quiet: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'wrong arguments');
+  }
+}
+
+/** Its keys and its owner's secret are made for one machine: whoever reaches the port can try them. */
+function checkLoopback(host: string): void {
+  if (!['127.0.0.1', 'localhost', '::1'].includes(host)) {
+    throw new UsageError(`refusing to listen on ${host}: this is for loopback only`);
+  }
+}
+
+function readPort(name: string, text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new UsageError(`--${name} must be a port number, not ${text}`);
+  return port;
+}
+
+function readGuid(name: string, text: string | undefined): string | undefined {
+  if (text !== undefined && !GUID.test(text)) throw new UsageError(`--${name} must be a GUID`);
+  return text;
+}
+
+/** Everything but secrets: this line may end in a log. */
+function addresses(azure: Azure) {
+  return {
+    authorityUrl: azure.authorityUrl,
+    armUrl: azure.armUrl,
+    keyVaultAudience: azure.keyVaultAudience,
+    keyVaultDnsSuffix: `vault.localhost:${azure.port}`,
+    imdsUrl: azure.imdsUrl,
+    adminUrl: azure.adminUrl,
+    tenantId: azure.tenantId,
+    subscriptionId: azure.subscriptionId,
+    operatorClientId: azure.operator.clientId,
+    operatorObjectId: azure.operator.objectId,
+    caFile: azure.caFile,
+    pid: process.pid,
+  };
+}
+
+/** Owner-only from its first byte on; an old file of that name is replaced only if its mode can be set first. */
+async function writeCredentials(path: string, azure: Azure): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  try {
+    await file.chmod(0o600);
+    const content = { ...azure.operator, tenantId: azure.tenantId, adminToken: azure.adminToken };
+    await file.writeFile(`${JSON.stringify(content)}\n`);
+  } finally {
+    await file.close();
+  }
+}
+
+function note(credentialsFile: string | undefined): void {
+  process.stderr.write(
+    'azure-emulator: a local Azure for tests; NOT for production. State ends with this process.\n',
+  );
+  if (!credentialsFile) {
+    process.stderr.write(
+      'azure-emulator: no --credentials-file, so nobody can use the operator account or the admin port.\n',
+    );
+  }
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+}

@@ -1,0 +1,42 @@
+// The one table of commands. Help, dispatch and the list of subcommands are all read from it.
+
+import type { Command } from './command.ts';
+import { deleteCommand } from './commands/delete.ts';
+import { kvDeleteCommand } from './commands/kv-delete.ts';
+import { kvGetCommand } from './commands/kv-get.ts';
+import { kvListCommand } from './commands/kv-list.ts';
+import { kvPutCommand } from './commands/kv-put.ts';
+import { listCommand } from './commands/list.ts';
+import { loginCommand } from './commands/login.ts';
+import { operatorInitCommand } from './commands/operator-init.ts';
+import { operatorMembersCommand } from './commands/operator-members.ts';
+import { operatorSealCommand } from './commands/operator-seal.ts';
+import { operatorStepDownCommand } from './commands/operator-step-down.ts';
+import { operatorUnsealCommand } from './commands/operator-unseal.ts';
+import { printTokenCommand } from './commands/print-token.ts';
+import { readCommand } from './commands/read.ts';
+import { serverCommand } from './commands/server.ts';
+import { statusCommand } from './commands/status.ts';
+import { versionCommand } from './commands/version.ts';
+import { writeCommand } from './commands/write.ts';
+
+export const COMMANDS: readonly Command[] = [
+  serverCommand,
+  statusCommand,
+  operatorInitCommand,
+  operatorUnsealCommand,
+  operatorSealCommand,
+  operatorStepDownCommand,
+  operatorMembersCommand,
+  loginCommand,
+  kvPutCommand,
+  kvGetCommand,
+  kvListCommand,
+  kvDeleteCommand,
+  readCommand,
+  writeCommand,
+  listCommand,
+  deleteCommand,
+  printTokenCommand,
+  versionCommand,
+];

@@ -49,7 +49,11 @@ async function status(body: JsonObject, leader: object, line = 'status') {
     'GET /v1/sys/seal-status': { body },
     'GET /v1/sys/leader': leader,
   });
-  return await run(line, { VAULT_ADDR: play.address, VAULT_NAMESPACE: 'ignored-by-status' }, { now: () => NOW });
+  return await run(
+    line,
+    { VAULT_ADDR: play.address, VAULT_NAMESPACE: 'ignored-by-status' },
+    { now: () => NOW },
+  );
 }
 
 test('an active node', async () => {

@@ -63,9 +63,10 @@ export class Terminal {
     if (this.#stdin.isTTY !== true || this.#stdin.setRawMode === undefined) {
       return firstLine(await this.readAll(ANSWER_CHARACTERS_MAX));
     }
-    this.#stderr.write(label);
+    // Raw mode first: what is typed or pasted in the moment after the label must not be echoed by the terminal.
     this.#stdin.setRawMode(true);
     try {
+      this.#stderr.write(label);
       return await typedLine(this.#stdin);
     } finally {
       this.#stdin.setRawMode(false);

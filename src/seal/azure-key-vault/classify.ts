@@ -8,7 +8,6 @@ import {
   type Encounter,
   makeFault,
   placeOf,
-  SENTENCE_CHARACTERS_MAX,
   safe,
   type Undertaking,
   type VaultAction,
@@ -129,17 +128,15 @@ export function roleFor(action: VaultAction): string {
     : 'Key Vault Secrets Officer';
 }
 
+/** The full ARM id would not leave room for who it was; it stands in the remedy. */
 function byRbac(doing: Undertaking, refusal: Refusal) {
+  const { config, secretName } = doing;
   const who = `identity ${refusal.appId ?? '<unknown>'} (object ${refusal.objectId ?? '<unknown>'})`;
-  const say = (where: string) =>
-    `Key Vault refused ${refusal.action ?? `secrets/${doing.action}`} on ${where}: ${who} has no role that allows it (403 ForbiddenByRbac)`;
-  const long = say(refusal.resource ?? placeOf(doing));
-  const role = roleFor(doing.action);
   return {
     class: 'keyvault_forbidden_rbac',
-    sentence: long.length <= SENTENCE_CHARACTERS_MAX ? long : say(placeOf(doing)),
+    sentence: `Key Vault refused ${refusal.action ?? `secrets/${doing.action}`} on ${placeOf({ config, secretName })}: ${who} has no role that allows it (403 ForbiddenByRbac)`,
     remedy:
-      `az role assignment create --role "${role}" --assignee-object-id ${refusal.objectId ?? '<object id>'} ` +
+      `az role assignment create --role "${roleFor(doing.action)}" --assignee-object-id ${refusal.objectId ?? '<object id>'} ` +
       `--assignee-principal-type ServicePrincipal --scope "${refusal.vaultScope ?? '<resource id of the vault>'}"`,
   };
 }

@@ -128,3 +128,10 @@ function parse(text: string): unknown {
     return undefined;
   }
 }
+
+/** All items of a paged list, in order. */
+export async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

@@ -120,6 +120,8 @@ async function readBody(message: IncomingMessage): Promise<Buffer | undefined> {
 function parse(message: IncomingMessage, body: Buffer): Request | undefined {
   const target = message.url ?? '/';
   if (!target.startsWith('/')) return undefined;
+  // Two Host headers would be two vaults (RFC 9112 3.2); Node keeps the first and says nothing.
+  if ((message.headersDistinct['host']?.length ?? 0) > 1) return undefined;
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const authority = (message.headers.host ?? '').toLowerCase();

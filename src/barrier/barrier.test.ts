@@ -6,65 +6,111 @@ import { fromUtf8, SecretBytes, toHex, utf8 } from '../base/bytes.ts';
 import { systemClock } from '../base/clock.ts';
 import { type ErrorCode, hasCode, LatchkeyError } from '../base/errors.ts';
 import { systemRandom } from '../base/random.ts';
-import type { Change, Fence, Storage, Unfenced } from '../storage/storage.ts';
+import type { Election, Leadership } from '../storage/election.ts';
+import { memoryStorage } from '../storage/memory/memory.ts';
+import {
+  type Change,
+  type Fence,
+  type ListOptions,
+  type Storage,
+  type StorageLimits,
+  type Unfenced,
+  unfenced,
+} from '../storage/storage.ts';
 import { RECORD_OVERHEAD_BYTES } from './aead.ts';
 import { Barrier } from './barrier.ts';
 import { KEYRING_KEY } from './keyring.ts';
 
-/** Bytes in a Map, a fence, and a switch for each fault that the barrier must survive. */
+/** The memory storage, with a switch for each fault that the barrier must survive, and a way round the barrier. */
 class TestStorage implements Storage {
+  readonly #inner: Storage;
+  readonly #election: Election;
+  #leadership: Leadership | undefined;
   readonly type = 'test';
-  readonly limits = { keyBytesMax: 1_900, valueBytesMax: 1_000, batchChangesMax: 100 };
-  readonly records = new Map<string, Uint8Array>();
-  epoch = 1;
+  readonly limits: StorageLimits;
   fault: 'none' | 'before' | 'after' = 'none';
   reading: Promise<void> = Promise.resolve();
   gets = 0;
 
+  constructor() {
+    const { storage: inner, election } = memoryStorage({ clock: systemClock });
+    this.#inner = inner;
+    this.#election = election;
+    this.limits = inner.limits;
+  }
+
   async get(key: string) {
     this.gets += 1;
-    const value = this.records.get(key)?.slice();
+    const value = await this.#inner.get(key);
     await this.reading;
     return value;
   }
 
-  async list(prefix: string) {
+  async list(prefix: string, options?: ListOptions) {
     await this.reading;
-    const below = [...this.records.keys()].filter((key) => key.startsWith(prefix));
-    return below.map((key) => key.slice(prefix.length).replace(/\/.*/, '/')).sort();
+    return this.#inner.list(prefix, options);
   }
 
-  async write(changes: readonly Change[], fence: Fence | Unfenced) {
+  async write(changes: readonly Change[], by: Fence | Unfenced) {
     const down = new LatchkeyError('storage_unavailable', 'the storage is down');
     if (this.fault === 'before') throw down;
-    if (typeof fence !== 'symbol' && fence.epoch !== this.epoch)
-      throw new LatchkeyError('fenced', 'an older epoch');
-    for (const change of changes) {
-      if (change.kind === 'put') this.records.set(change.key, change.value);
-      else this.records.delete(change.key);
-    }
+    await this.#inner.write(changes, by);
     if (this.fault === 'after') throw down;
   }
 
-  async close() {}
+  /** A new leadership; the fence before it is worth nothing any more. */
+  async lead(): Promise<Fence> {
+    await this.#leadership?.resign();
+    this.#leadership = await this.#election.tryCampaign({
+      nodeId: 'n',
+      apiAddress: 'a',
+      clusterAddress: 'c',
+    });
+    assert.ok(this.#leadership);
+    return this.#leadership.fence;
+  }
+
+  raw(key: string): Promise<Uint8Array | undefined> {
+    return this.#inner.get(key);
+  }
+
+  async rawBytes(key: string): Promise<Uint8Array> {
+    const value = await this.raw(key);
+    assert.ok(value);
+    return value;
+  }
+
+  plant(key: string, value: Uint8Array | undefined): Promise<void> {
+    const change: Change = value === undefined ? { kind: 'delete', key } : { kind: 'put', key, value };
+    return this.#inner.write([change], unfenced);
+  }
+
+  async close() {
+    await this.#election.close();
+    await this.#inner.close();
+  }
 }
 
-const fence: Fence = { epoch: 1 };
 const code = (wanted: ErrorCode) => (error: unknown) => hasCode(error, wanted);
 const freshRoot = () => SecretBytes.fill(32, (target) => systemRandom.fill(target));
 
 let storage: TestStorage;
+let fence: Fence;
 let root: SecretBytes;
 let barrier: Barrier;
 const open = () => new Barrier({ storage, random: systemRandom, clock: systemClock });
 
 beforeEach(async () => {
   storage = new TestStorage();
+  fence = await storage.lead();
   root = freshRoot();
   barrier = open();
   await storage.write(barrier.initialize(root), fence);
 });
-afterEach(() => barrier.seal());
+afterEach(async () => {
+  barrier.seal();
+  await storage.close();
+});
 
 async function another(): Promise<Barrier> {
   const other = open();
@@ -73,11 +119,11 @@ async function another(): Promise<Barrier> {
 }
 
 test('initialize writes nothing, opens the barrier, and its batch opens a second one', async () => {
-  storage = new TestStorage();
+  await storage.plant(KEYRING_KEY, undefined);
   const first = open();
   const changes = first.initialize(root);
   const batch = [...changes, first.encrypt('sys/first', utf8('made at init'))];
-  assert.equal(storage.records.size, 0);
+  assert.deepEqual(await storage.list(''), []);
   assert.equal(first.isOpen, true);
   await storage.write(batch, fence);
   const second = await another();
@@ -89,9 +135,11 @@ test('unseal tells no keyring, a wrong root key and a silent storage apart', asy
   const other = open();
   await assert.rejects(other.unseal(freshRoot()), code('storage_corrupt'));
   assert.equal(other.isOpen, false);
-  storage.records.delete(KEYRING_KEY);
+  await storage.plant(KEYRING_KEY, undefined);
   await assert.rejects(other.unseal(root), code('not_initialized'));
-  storage.reading = Promise.reject(new LatchkeyError('storage_unavailable', 'down'));
+  const { promise, reject } = Promise.withResolvers<void>();
+  reject(new LatchkeyError('storage_unavailable', 'down'));
+  storage.reading = promise;
   await assert.rejects(other.unseal(root), code('storage_unavailable'));
   assert.equal(other.isOpen, false);
 });
@@ -107,6 +155,7 @@ test('the caller keeps and wipes its own root key', async () => {
 test('every use of a sealed barrier says sealed', async () => {
   const view = barrier.view('a/', fence);
   await view.put('b', utf8('value'));
+  const record = await storage.rawBytes('a/b');
   barrier.seal();
   assert.equal(barrier.isOpen, false);
   const uses: (() => unknown)[] = [
@@ -118,7 +167,7 @@ test('every use of a sealed barrier says sealed', async () => {
     () => view.sub('c/').get('d'),
     () => barrier.view('a/').put('b', utf8('value')),
     () => barrier.encrypt('a', utf8('value')),
-    () => barrier.decrypt('a/b', storage.records.get('a/b') ?? new Uint8Array()),
+    () => barrier.decrypt('a/b', record),
     () => barrier.rotate(fence),
     () => barrier.rekey(freshRoot(), fence, []),
     () => barrier.refresh(),
@@ -164,10 +213,7 @@ test('views encrypt, list, nest and delete, and another node reads the same', as
   assert.equal(await reader.get('absent'), undefined);
   await view.sub('deep/').delete('b');
   assert.equal(await reader.get('deep/b'), undefined);
-  assert.equal(
-    toHex(storage.records.get('logical/1/a') ?? new Uint8Array()).includes(toHex(utf8('one'))),
-    false,
-  );
+  assert.equal(toHex(await storage.rawBytes('logical/1/a')).includes(toHex(utf8('one'))), false);
 });
 
 test('whatever is put comes back, under every term and from every node', async () => {
@@ -189,11 +235,9 @@ test('whatever is put comes back, under every term and from every node', async (
 test('a record moved to another path, or changed where it lies, is refused', async () => {
   const view = barrier.view('a/', fence);
   await view.put('b', utf8('value'));
-  const record = storage.records.get('a/b');
-  assert.ok(record);
-  storage.records.set('a/c', record);
+  await storage.plant('a/c', await storage.rawBytes('a/b'));
   await assert.rejects(view.get('c'), code('storage_corrupt'));
-  storage.records.set('a/b', new Uint8Array(3));
+  await storage.plant('a/b', new Uint8Array(3));
   await assert.rejects(view.get('b'), code('storage_corrupt'));
 });
 
@@ -203,7 +247,7 @@ test('a view without a fence reads and does not write; an older fence is refused
   assert.deepEqual(await reader.get('b'), utf8('value'));
   await assert.rejects(reader.put('b', utf8('other')), code('fenced'));
   await assert.rejects(reader.sub('c/').delete('b'), code('fenced'));
-  storage.epoch = 2;
+  await storage.lead();
   await assert.rejects(barrier.view('a/', fence).put('b', utf8('other')), code('fenced'));
   assert.deepEqual(await reader.get('b'), utf8('value'));
 });
@@ -225,12 +269,12 @@ test('the largest value fits, one byte more is refused, and nothing of its batch
   const view = barrier.view('a/', fence);
   const sizeMax = storage.limits.valueBytesMax - RECORD_OVERHEAD_BYTES;
   await view.put('fits', new Uint8Array(sizeMax));
-  assert.equal(storage.records.get('a/fits')?.byteLength, storage.limits.valueBytesMax);
+  assert.equal((await storage.rawBytes('a/fits')).byteLength, storage.limits.valueBytesMax);
   const batch = ['small', 'large'].map((path) => {
     return { kind: 'put', path, value: new Uint8Array(path === 'large' ? sizeMax + 1 : 1) } as const;
   });
   await assert.rejects(view.write(batch), code('bad_request'));
-  assert.equal(storage.records.has('a/small'), false);
+  assert.equal(await storage.raw('a/small'), undefined);
 });
 
 test('no view overwrites the keyring', async () => {
@@ -247,7 +291,7 @@ test('after a rotation the new term encrypts and the count starts over', async (
   assert.deepEqual({ ...status, installedAt: 0 }, { term: 2, installedAt: 0, encryptions: 0 });
   await view.put('new', utf8('two'));
   assert.equal(barrier.keyStatus().encryptions, 1);
-  assert.equal(storage.records.get('a/new')?.[4], 2);
+  assert.equal((await storage.rawBytes('a/new'))[4], 2);
   assert.deepEqual(await view.get('old'), utf8('one'));
   assert.deepEqual(await view.get('new'), utf8('two'));
 });
@@ -265,7 +309,9 @@ test('a standby finds a rotated keyring by refresh, and by itself on meeting its
 
 test('a term that nobody has is a corrupt record, after one look at the keyring', async () => {
   await barrier.view('a/', fence).put('b', utf8('value'));
-  storage.records.get('a/b')?.set([9], 4);
+  const record = await storage.rawBytes('a/b');
+  record[4] = 9;
+  await storage.plant('a/b', record);
   storage.gets = 0;
   await assert.rejects(barrier.view('a/').get('b'), code('storage_corrupt'));
   assert.equal(storage.gets, 2);
@@ -287,22 +333,25 @@ test('rotations at once are done one after the other', async () => {
 });
 
 test('a rotation that failed leaves the old term in use', async () => {
-  await assert.rejects(barrier.rotate({ epoch: 0 }), code('fenced'));
+  const stale = fence;
+  fence = await storage.lead();
+  await assert.rejects(barrier.rotate(stale), code('fenced'));
   assert.equal(barrier.keyStatus().term, 1);
   assert.equal((await barrier.rotate(fence)).term, 2);
 });
 
 test('after a rotation without a clear outcome data stays safe, and only a newer epoch may rotate', async () => {
   for (const fault of ['before', 'after'] as const) {
+    const doubtful = await storage.lead();
     storage.fault = fault;
-    await assert.rejects(barrier.rotate({ epoch: storage.epoch }), code('storage_unavailable'));
+    await assert.rejects(barrier.rotate(doubtful), code('storage_unavailable'));
     storage.fault = 'none';
-    await assert.rejects(barrier.rotate({ epoch: storage.epoch }), code('storage_unavailable'));
-    await barrier.view('a/', { epoch: storage.epoch }).put(fault, utf8('value'));
+    await assert.rejects(barrier.rotate(doubtful), code('storage_unavailable'));
+    await barrier.view('a/', doubtful).put(fault, utf8('value'));
     assert.deepEqual(await (await another()).view('a/').get(fault), utf8('value'));
-    storage.epoch += 1;
-    await barrier.rotate({ epoch: storage.epoch });
-    await barrier.view('a/', { epoch: storage.epoch }).put(fault, utf8('newer'));
+    const clear = await storage.lead();
+    await barrier.rotate(clear);
+    await barrier.view('a/', clear).put(fault, utf8('newer'));
     assert.deepEqual(await (await another()).view('a/').get(fault), utf8('newer'));
   }
 });
@@ -312,7 +361,7 @@ test('a rekey changes keyring and root-key record together, and the old root key
   const next = freshRoot();
   await barrier.view('a/', fence).put('b', utf8('value'));
   await barrier.rekey(next, fence, [{ kind: 'put', key: 'core/root-keys', value: utf8('new copies') }]);
-  assert.deepEqual(storage.records.get('core/root-keys'), utf8('new copies'));
+  assert.deepEqual(await storage.raw('core/root-keys'), utf8('new copies'));
   await barrier.rotate(fence);
   await assert.rejects(open().unseal(root), code('storage_corrupt'));
   await assert.rejects(standby.refresh(), code('storage_corrupt'));
@@ -322,11 +371,13 @@ test('a rekey changes keyring and root-key record together, and the old root key
 });
 
 test('a fenced rekey changes neither record, and the barrier keeps its root key', async () => {
-  const before = storage.records.get(KEYRING_KEY);
+  const before = await storage.raw(KEYRING_KEY);
+  const stale = fence;
+  fence = await storage.lead();
   const change: Change = { kind: 'put', key: 'core/root-keys', value: utf8('new copies') };
-  await assert.rejects(barrier.rekey(freshRoot(), { epoch: 0 }, [change]), code('fenced'));
-  assert.equal(storage.records.get(KEYRING_KEY), before);
-  assert.equal(storage.records.has('core/root-keys'), false);
+  await assert.rejects(barrier.rekey(freshRoot(), stale, [change]), code('fenced'));
+  assert.deepEqual(await storage.raw(KEYRING_KEY), before);
+  assert.equal(await storage.raw('core/root-keys'), undefined);
   await barrier.rotate(fence);
   await another();
 });

@@ -1,9 +1,8 @@
-#!/usr/bin/env node
 // `azure-emulator start`: one local Azure in the foreground until SIGTERM or SIGINT.
 
 import { open } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type Azure, startAzure } from './index.ts';
+import type { Azure } from './index.ts';
 
 const USAGE = `azure-emulator start [options]   a local Azure on loopback; not for production
 
@@ -41,14 +40,17 @@ async function main(args: string[]): Promise<void> {
   if (positionals.length !== 1 || positionals[0] !== 'start')
     throw new UsageError(`say what to do:\n\n${USAGE}`);
   checkLoopback(values.host);
-  const azure = await startAzure({
+  const options = {
     port: readPort('port', values.port),
     imdsPort: readPort('imds-port', values['imds-port']),
     adminPort: readPort('admin-port', values['admin-port']),
     caFile: values['ca-file'],
     tenantId: readGuid('tenant-id', values['tenant-id']),
     subscriptionId: readGuid('subscription-id', values['subscription-id']),
-  });
+  };
+  // Loaded late: a wrong argument or --help must not wait for it.
+  const { startAzure } = await import('./index.ts');
+  const azure = await startAzure(options);
   const stopped = stopSignal();
   try {
     if (values['credentials-file']) await writeCredentials(values['credentials-file'], azure);

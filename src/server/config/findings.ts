@@ -33,8 +33,8 @@ export class Findings {
     this.#files.push(name);
   }
 
-  get hasFaults(): boolean {
-    return this.#faults.length > 0;
+  get faultCount(): number {
+    return this.#faults.length;
   }
 
   /** @throws LatchkeyError config_invalid with a line for each fault; `strict` makes every warning one. */

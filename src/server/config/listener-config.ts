@@ -98,7 +98,8 @@ function readClusterAddress(stanza: Stanza, address: HostPort): HostPort {
 }
 
 function readTls(stanza: Stanza): ListenerTls {
-  const disabled = stanza.boolean('tls_disable') ?? false;
+  const asked = stanza.boolean('tls_disable');
+  const disabled = asked ?? false;
   const certFile = stanza.string('tls_cert_file');
   const keyFile = stanza.string('tls_key_file');
   const clientCaFile = stanza.string('tls_client_ca_file');
@@ -119,7 +120,9 @@ function readTls(stanza: Stanza): ListenerTls {
   }
   if (minVersion > maxVersion) stanza.fault('tls_min_version', 'tls_min_version is above tls_max_version');
   for (const key of ['tls_cert_file', 'tls_key_file']) {
-    if (!stanza.has(key))
+    // A tls_disable that is no boolean has its own fault, and may have meant true.
+    const unclear = stanza.has('tls_disable') && asked === undefined;
+    if (!stanza.has(key) && !unclear)
       stanza.fault('tls_disable', `${key} is missing; set it, or tls_disable = true for plain HTTP`);
   }
   const files = {

@@ -43,7 +43,7 @@ export async function loadConfig({ paths, env, strict }: LoadOptions): Promise<L
   const entries: HclEntry[] = [];
   for (const file of files) entries.push(...(await parseFile(file, findings)));
   const at = { file: files[0] ?? '', line: 1, column: 1 };
-  const complete = !findings.hasFaults;
+  const complete = findings.faultCount === 0;
   const readText = (path: string) => readLimited(path, VALUE_BYTES_MAX);
   const config = await buildConfig({ kind: 'body', entries, at }, { env, readText, findings, complete });
   const told = findings.finish(strict);

@@ -5,7 +5,7 @@ const NAME_CHARACTERS_MAX = 80;
 
 /**
  * The name of `known` nearest to `name`, with its distance, or undefined if none is near enough to suggest.
- * Distance 0: same letters but for case, `_` and `-`. A known name that starts with `name` counts as 3 at most.
+ * Distance 0: same letters but for case, `_` and `-`. A known name that starts with `name` is near at any distance.
  */
 export function nearestName(
   name: string,
@@ -17,11 +17,12 @@ export function nearestName(
   for (const candidate of known) {
     let distance =
       bare(candidate) === letters ? 0 : editDistance(name.toLowerCase(), candidate.toLowerCase());
+    // Beyond what counts as a typing error, and yet a better guess than none.
     if (name.length >= 4 && candidate.startsWith(name)) distance = Math.min(distance, 3);
     if (!best || distance < best.distance) best = { name: candidate, distance };
   }
   const near = Math.max(2, Math.floor(name.length / 3));
-  return best && best.distance <= near ? best : undefined;
+  return best && (best.distance <= near || best.name.startsWith(name)) ? best : undefined;
 }
 
 /** Levenshtein: single characters inserted, deleted, replaced. */

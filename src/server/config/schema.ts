@@ -1,5 +1,6 @@
 // Turns the merged tree of all config files into a ServerConfig.
 
+import { formatDuration } from '../../base/durations.ts';
 import { REQUEST_DURATION_MS_MAX } from '../../base/limits.ts';
 import { parseUrl, showHostPort } from './addresses.ts';
 import type {
@@ -89,18 +90,21 @@ function acceptStanza(entry: HclEntry, findings: Findings): void {
 /** Unknown names alone: one warning for the stanza says already that its keys have no effect. */
 function checkNames(body: HclBody, table: typeof TOP_LEVEL, findings: Findings, title: string): void {
   const known = new Map([...table.used, ...table.accepted, ['type', 'type']]);
-  new Stanza(title, body, { used: known, accepted: new Map(), guarded: new Set() }, findings);
+  // Blocks such as retry_join may come more than once.
+  const isBlock = (name: string) =>
+    body.entries.some(({ key, value }) => key.text.toLowerCase() === name && value.kind === 'body');
+  const blocks = new Set([...known].filter(([lower]) => isBlock(lower)).map(([, name]) => name));
+  new Stanza(title, body, { used: known, accepted: new Map(), guarded: new Set() }, findings, { blocks });
 }
 
 type Scalars = Omit<ServerConfig, 'listeners' | 'storage' | 'seal' | 'apiAddr' | 'clusterAddr'>;
 
 function readScalars(top: Stanza, { env, findings }: SchemaInputs): Scalars {
-  const defaultLeaseTtlMs = top.duration('default_lease_ttl') || LEASE_TTL_MS;
   const maxLeaseTtlMs = top.duration('max_lease_ttl') || LEASE_TTL_MS;
+  const defaultLeaseTtlMs = top.duration('default_lease_ttl') || Math.min(LEASE_TTL_MS, maxLeaseTtlMs);
   if (defaultLeaseTtlMs > maxLeaseTtlMs) {
-    const key = top.has('default_lease_ttl') ? 'default_lease_ttl' : 'max_lease_ttl';
-    const both = 'default_lease_ttl (768h if not set) is longer than max_lease_ttl (768h if not set)';
-    top.fault(key, both);
+    const [longer, shorter] = [formatDuration(defaultLeaseTtlMs), formatDuration(maxLeaseTtlMs)];
+    top.fault('default_lease_ttl', `default_lease_ttl (${longer}) is longer than max_lease_ttl (${shorter})`);
   }
   const clusterId = top.string('cluster_id')?.toLowerCase();
   if (clusterId !== undefined && !/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(clusterId)) {
@@ -174,10 +178,12 @@ function readListeners(
   durationMs: number,
   { complete, findings }: SchemaInputs,
 ): ListenerConfig[] {
+  const before = findings.faultCount;
   const found = stanzasOf(root, ['listener'], findings);
-  const taken = new Map<string, string>();
+  const missing = complete && findings.faultCount === before;
+  const taken = new Map<string, { index: number; place: string }>();
   const listeners: ListenerConfig[] = [];
-  for (const stanza of found) {
+  for (const [index, stanza] of found.entries()) {
     const listener = readListener(stanza, durationMs, findings);
     if (!listener) continue;
     listeners.push(listener);
@@ -186,25 +192,28 @@ function readListeners(
     for (const address of [listener.address, listener.clusterAddress].filter(({ port }) => port !== 0)) {
       const shown = showHostPort(address);
       const other = taken.get(shown);
-      if (other === undefined) taken.set(shown, place);
-      else if (other !== place)
-        findings.fault(stanza.at, `${shown} is taken by the listener at ${other} already`);
+      if (other === undefined) taken.set(shown, { index, place });
+      else if (other.index !== index) {
+        findings.fault(stanza.at, `${shown} is taken by the listener at ${other.place} already`);
+      }
     }
   }
-  if (complete && found.length === 0)
+  if (missing && found.length === 0) {
     findings.fault(undefined, 'no listener; add listener "tcp" { address = … }');
-  else if (complete && listeners.length === 0 && !findings.hasFaults) {
+  } else if (missing && found.every(({ type }) => type === 'unix')) {
     findings.fault(undefined, 'no listener that this version opens; add listener "tcp" { address = … }');
   }
   return listeners;
 }
 
 function readStorage(root: HclBody, { complete, findings }: SchemaInputs): StorageConfig | undefined {
+  const before = findings.faultCount;
   const found = stanzasOf(root, ['storage', 'backend'], findings);
+  const missing = complete && findings.faultCount === before && found.length === 0;
   const first = onlyOne('storage', found, findings);
   if (!first) {
     const text = 'no storage; add storage "lmdb" { path = … } (or "inmem", which forgets everything)';
-    if (complete && found.length === 0) findings.fault(undefined, text);
+    if (missing) findings.fault(undefined, text);
     return undefined;
   }
   const { type, body, at } = first;

@@ -23,8 +23,10 @@ export function typedStanzas(entry: HclEntry, findings: Findings, labelsMax = 1)
     findings.fault(second.at, `${entry.key.text} takes one label, its type; remove the second`);
   }
   for (const body of bodies(entry.value, entry.key, findings)) {
-    if (label) found.push({ type: label.text.toLowerCase(), body, at: entry.key.at });
-    else found.push(...unlabelled(entry.key, body, findings));
+    // A fault about something missing points to the keyword, not to the brace.
+    const placed = { ...body, at: entry.key.at };
+    if (label) found.push({ type: label.text.toLowerCase(), body: placed, at: entry.key.at });
+    else found.push(...unlabelled(entry.key, placed, findings));
   }
   return found;
 }
@@ -47,7 +49,7 @@ function unlabelled(key: HclName, body: HclBody, findings: Findings): TypedStanz
   return body.entries.flatMap((entry) =>
     bodies(entry.value, entry.key, findings).map((inner) => ({
       type: entry.key.text.toLowerCase(),
-      body: inner,
+      body: { ...inner, at: entry.key.at },
       at: entry.key.at,
     })),
   );

@@ -164,7 +164,10 @@ export class Stanza {
     const guarded = nearestName(text, table.guarded);
     const prefixed = table.guardedPrefix !== undefined && text.toLowerCase().startsWith(table.guardedPrefix);
     if (prefixed || (guarded && guarded.distance <= 2)) {
-      this.#findings.fault(at, `${words}${near ? '' : ';'} too near to a security setting to be ignored`);
+      this.#findings.fault(
+        at,
+        `${words}${near ? ' It' : '; it'} is too close to a security setting to be ignored`,
+      );
     } else this.#findings.warn(at, words);
   }
 }

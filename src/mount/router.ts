@@ -50,9 +50,8 @@ export class Router {
 
 /** `a/b/c` gives `a/b/c/`, `a/b/`, `a/`. */
 function* prefixesOf(path: string): Generator<string> {
-  let prefix = path.endsWith('/') ? path : `${path}/`;
-  while (prefix !== '') {
-    yield prefix;
-    prefix = prefix.slice(0, prefix.lastIndexOf('/', prefix.length - 2) + 1);
+  const segments = path.split('/').filter((segment) => segment !== '');
+  for (let count = segments.length; count > 0; count -= 1) {
+    yield `${segments.slice(0, count).join('/')}/`;
   }
 }

@@ -122,6 +122,7 @@ class JsonReader {
     return { kind: 'list', items, at };
   }
 
+  /** Positions need no care inside: a JSON text never spans lines. */
   #string(): string {
     const open = this.#position();
     const start = this.#at;

@@ -106,6 +106,7 @@ export class HclLexer {
     this.#at = end < 0 ? this.#text.length : end;
   }
 
+  /** HCL1 does not nest them. */
   #skipBlockComment(): void {
     const open = this.#position();
     const end = this.#text.indexOf('*/', this.#at + 2);
@@ -117,6 +118,7 @@ export class HclLexer {
     this.#at = end + 2;
   }
 
+  /** Decimal, hexadecimal, octal, float. */
   #number(text: string, at: HclPosition): HclToken {
     const glued = this.#text[this.#at];
     if (glued !== undefined && GLUED.test(glued)) {
@@ -181,6 +183,7 @@ export class HclLexer {
     }
   }
 
+  /** Go's escapes, which HCL1 has taken over. */
   #escape(start: number): { value: string; end: number } {
     const char = this.#text[start + 1] ?? '';
     const plain = Object.hasOwn(ESCAPES, char) ? ESCAPES[char] : undefined;
@@ -197,6 +200,7 @@ export class HclLexer {
     return { value: String.fromCodePoint(code), end: start + 1 + coded[0].length };
   }
 
+  /** The closing name may be indented in both forms; `<<-` takes that indent off the text too. */
   #heredoc(open: HclPosition): string {
     const head = this.#match(HEREDOC);
     if (!head) throw syntaxError(open, 'expected a name and the end of the line behind <<, as in <<EOF');

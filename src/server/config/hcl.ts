@@ -75,6 +75,7 @@ class Parser {
     }
   }
 
+  /** One key with its value, or one block with its labels. */
   #entry(closing: 'end' | '}', depth: number): HclEntry {
     const expected = closing === '}' ? 'a key or }' : 'a key';
     const first = this.#name();
@@ -118,6 +119,7 @@ class Parser {
     throw this.#unexpected('a value: "text", a number, true, false, [ or {');
   }
 
+  /** Items with commas between them; one may stand behind the last. */
   #list(at: HclPosition, depth: number): HclValue {
     HclBudget.depth(at, depth);
     const items: HclValue[] = [];

@@ -61,6 +61,7 @@ export function readListener(
   };
 }
 
+/** Blocks inside the stanza have no effect in this version; their names are checked all the same. */
 function readBlocks(stanza: Stanza, findings: Findings): void {
   for (const [name, table] of Object.entries(LISTENER_BLOCKS)) {
     const entry = stanza.entry(name);
@@ -80,6 +81,7 @@ function readAddress(stanza: Stanza, key: string): HostPort | undefined {
   return undefined;
 }
 
+/** Where the other nodes connect; Vault's default is one port higher than the API. */
 function readClusterAddress(stanza: Stanza, address: HostPort): HostPort {
   const explicit = readAddress(stanza, 'cluster_address');
   if (explicit && explicit.port !== 0 && showHostPort(explicit) === showHostPort(address)) {
@@ -97,6 +99,7 @@ function readClusterAddress(stanza: Stanza, address: HostPort): HostPort {
   return explicit ?? { host: address.host, port: address.port === 0 ? 0 : address.port + 1 };
 }
 
+/** TLS is on unless it is switched off in words, as in Vault: a forgotten certificate must not mean plain HTTP. */
 function readTls(stanza: Stanza): ListenerTls {
   const asked = stanza.boolean('tls_disable');
   const disabled = asked ?? false;
@@ -149,6 +152,7 @@ function readClientCert(stanza: Stanza): 'require' | 'request' | 'ignore' {
   return ignore ? 'ignore' : 'request';
 }
 
+/** Node's TLS library refuses to speak what RFC 8996 has retired, so that a low minimum is raised, not obeyed. */
 function readTlsVersion(stanza: Stanza, key: string): TlsVersion | undefined {
   const asked = stanza.choice(key, {
     tls10: 'old',
@@ -163,6 +167,7 @@ function readTlsVersion(stanza: Stanza, key: string): TlsVersion | undefined {
   return undefined;
 }
 
+/** Vault takes a negative size as no limit. Every foreign input has one here. */
 function readRequestSize(stanza: Stanza): number {
   const size = stanza.integer('max_request_size') ?? 0;
   if (size < 0)
@@ -170,6 +175,7 @@ function readRequestSize(stanza: Stanza): number {
   return size > 0 ? size : REQUEST_BODY_BYTES_MAX;
 }
 
+/** Only the address list turns X-Forwarded-For on; the other keys refine it. */
 function readForwardedFor(stanza: Stanza): XForwardedForConfig | undefined {
   const key = 'x_forwarded_for_authorized_addrs';
   const authorizedAddrs: string[] = [];
@@ -186,6 +192,7 @@ function readForwardedFor(stanza: Stanza): XForwardedForConfig | undefined {
   return { authorizedAddrs, hopSkips, rejectNotPresent, rejectNotAuthorized };
 }
 
+/** Headers by status, in the order of the file; which of them wins is the listener's business. */
 function readCustomHeaders(stanza: Stanza, findings: Findings): CustomResponseHeaders[] {
   const entry = stanza.entry('custom_response_headers');
   if (!entry) return [];

@@ -72,6 +72,7 @@ function stanzasOf(root: HclBody, names: readonly string[], findings: Findings):
   return wanted.flatMap((entry) => typedStanzas(entry, findings));
 }
 
+/** Says once that a stanza has no effect, and checks the names inside for typing errors. */
 function acceptStanza(entry: HclEntry, findings: Findings): void {
   const name = entry.key.text.toLowerCase();
   const stanza = Object.hasOwn(ACCEPTED_STANZAS, name) ? ACCEPTED_STANZAS[name] : undefined;
@@ -163,6 +164,7 @@ function noteOverride(top: Stanza, key: string, variable: string, findings: Find
   findings.note(`${showPosition(top.position(key))}: ${key} is overridden by ${variable}`);
 }
 
+/** As in Vault, VAULT_UI may also switch it off. */
 function readUi(top: Stanza, env: SchemaInputs['env'], findings: Findings): boolean {
   const written = top.boolean('ui');
   const text = env['VAULT_UI']?.trim() ?? '';
@@ -173,6 +175,7 @@ function readUi(top: Stanza, env: SchemaInputs['env'], findings: Findings): bool
   return ui ?? false;
 }
 
+/** All tcp listeners; a fault where two of them want one address, which the second could never bind. */
 function readListeners(
   root: HclBody,
   durationMs: number,
@@ -206,6 +209,7 @@ function readListeners(
   return listeners;
 }
 
+/** `backend` is Vault's older word for `storage`. */
 function readStorage(root: HclBody, { complete, findings }: SchemaInputs): StorageConfig | undefined {
   const before = findings.faultCount;
   const found = stanzasOf(root, ['storage', 'backend'], findings);
@@ -242,6 +246,7 @@ function onlyOne(name: string, found: readonly TypedStanza[], findings: Findings
   return first;
 }
 
+/** A seal that is not understood is always fatal: a node that ignored it would start as one without a seal. */
 async function readSeal(root: HclBody, inputs: SchemaInputs): Promise<AzureKeyVaultSealConfig | undefined> {
   const { env, findings } = inputs;
   for (const { at } of stanzasOf(root, ['hsm', 'kms'], findings)) {
@@ -296,6 +301,7 @@ function readAddresses(top: Stanza, inputs: SchemaInputs): { apiAddr?: string; c
   };
 }
 
+/** The environment wins over the file, as in Vault. */
 function readAddress(
   top: Stanza,
   key: string,

@@ -40,7 +40,11 @@ const ENVIRONMENTS: Readonly<Record<string, AzureEnvironment>> = {
   azurechinacloud: CHINA,
 };
 
-/** `body` has no entries where the environment alone asks for the seal. */
+/**
+ * Keys and variables are those of Vault's azurekeyvault page and its wrapper, and ours. Nothing is asked of Azure here:
+ * a wrong name that Azure alone can know leaves the node up and sealed, with its class.
+ * `body` has no entries where the environment alone asks for the seal.
+ */
 export async function readAzureKeyVaultSeal(
   body: HclBody,
   inputs: SealInputs,
@@ -85,6 +89,7 @@ function identifier(values: SealValues, value: SealValue | undefined): SealValue
   return value;
 }
 
+/** Its value is never read into text here, but for what stands in the file itself, and never reported. */
 function readClientSecret(stanza: Stanza, values: SealValues, { env }: SealInputs): SecretSource | undefined {
   const key = 'client_secret';
   const variable = values.variable(['AZURE_CLIENT_SECRET']);
@@ -152,6 +157,7 @@ function readSignIn(stanza: Stanza, { tenantId, clientId, clientSecret }: SignIn
   return asked ?? !hasSecret;
 }
 
+/** Vault's names of the clouds, whatever their case. The German cloud closed in 2021. */
 async function readEnvironment(values: SealValues): Promise<AzureEnvironment> {
   const value = await values.text('environment', ['AZURE_ENVIRONMENT']);
   if (!value) return PUBLIC_CLOUD;
@@ -164,6 +170,7 @@ async function readEnvironment(values: SealValues): Promise<AzureEnvironment> {
   return found ?? PUBLIC_CLOUD;
 }
 
+/** From `vault_uri`, or from `vault_name` and a suffix: `resource`, else the environment's. */
 async function readVault(
   stanza: Stanza,
   values: SealValues,
@@ -235,6 +242,7 @@ function checkVaultUri(stanza: Stanza, { host, vaultName, name, resource, enviro
   }
 }
 
+/** Which variant of the seal is asked for: a secret, unless `key_name` is set. */
 async function readKekName(
   stanza: Stanza,
   values: SealValues,
@@ -258,6 +266,7 @@ async function readKekName(
   return { secretName: secretName ?? SECRET_NAME, ...(key ? { keyName: key.text } : {}) };
 }
 
+/** The AKS webhook sets the variable to the cloud's own host, which overrides nothing and must not look so. */
 async function readAuthorityHost(
   values: SealValues,
   environment: AzureEnvironment,

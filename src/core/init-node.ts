@@ -33,7 +33,13 @@ export async function initializeNode(
   try {
     const { clock, random } = parts;
     const made = await initializeCluster(
-      { ...parts, storage, barrier: new Barrier({ storage, random, clock }), log: parts.log.child('init') },
+      {
+        ...parts,
+        storage,
+        barrier: new Barrier({ storage, random, clock }),
+        log: parts.log.child('init'),
+        rootToken: request.rootToken,
+      },
       { shares: request.recoveryShares, threshold: request.recoveryThreshold },
       leadership.fence,
       AbortSignal.any([signal, leadership.lost]),

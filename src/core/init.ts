@@ -29,6 +29,8 @@ export interface InitParts {
   readonly clusterName: string | undefined;
   /** `cluster_id` of the config: the new cluster takes it, so that the pin holds from the start. */
   readonly clusterId: string | undefined;
+  /** Only for `server -dev`; otherwise the root token is made at random. */
+  readonly rootToken: string | undefined;
 }
 
 export interface Initialized {
@@ -147,7 +149,7 @@ async function commit(parts: InitParts, made: Ingredients, fence: Fence): Promis
   const core = view.sub(CORE_PREFIX);
   await MountTable.create(core);
   const tokens = await TokenStore.create(view.sub(TOKEN_PREFIX), random);
-  const { token } = await tokens.issueRoot(random, clock.now());
+  const { token } = await tokens.issueRoot(random, clock.now(), parts.rootToken);
   const recoveryKeys = await createRecoveryKey(core, random, made.recovery.shares, made.recovery.threshold);
   changes.push({ kind: 'put', key: ROOT_KEYS_PATH, value: serializeRootKeys(record, made.root) });
   changes.push({ kind: 'delete', key: INIT_INTENT_PATH });

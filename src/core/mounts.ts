@@ -16,7 +16,6 @@ export interface MountsParts {
   /** Above the folders of all mounts. */
   readonly view: View;
   readonly random: Random;
-  /** Opens the engine and routes to it. */
   open(entry: MountEntry, type: EngineType, view: View): Promise<Engine>;
 }
 
@@ -29,7 +28,8 @@ export class Mounts implements AsyncDisposable {
   }
 
   async openAll(): Promise<void> {
-    for (const entry of this.#parts.table.entries) await this.#open(entry);
+    const { router, table } = this.#parts;
+    for (const entry of table.entries) router.mount(entry, await this.#open(entry));
   }
 
   list(): readonly MountView[] {
@@ -53,8 +53,10 @@ export class Mounts implements AsyncDisposable {
       }
       table.check(request.path);
       const entry = newMountEntry(random, request);
+      // Opened before it is written down: an entry that no engine opens would keep every later leader from leading.
+      const engine = await this.#open(entry);
       await table.add(entry);
-      await this.#open(entry);
+      this.#parts.router.mount(entry, engine);
     });
   }
 
@@ -83,7 +85,7 @@ export class Mounts implements AsyncDisposable {
     for (const { engine } of this.#parts.router.mounts) await engine[Symbol.asyncDispose]?.();
   }
 
-  async #open(entry: MountEntry): Promise<void> {
+  #open(entry: MountEntry): Promise<Engine> {
     const { engines, open, view } = this.#parts;
     const type = engines.get(entry.type);
     if (type === undefined) {
@@ -92,7 +94,7 @@ export class Mounts implements AsyncDisposable {
         `${entry.path} is of type ${entry.type}, which this version lacks`,
       );
     }
-    await open(entry, type, view.sub(`${entry.uuid}/`));
+    return open(entry, type, view.sub(`${entry.uuid}/`));
   }
 }
 

@@ -8,7 +8,7 @@ import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Engine, EngineType, Request, View } from '../engine/engine.ts';
+import type { EngineType, Request, View } from '../engine/engine.ts';
 import { type MountEntry, MountTable, newMountEntry } from '../mount/mount-table.ts';
 import { Router } from '../mount/router.ts';
 import type { Leadership } from '../storage/election.ts';
@@ -159,17 +159,8 @@ async function openRooms(
   const used = await UsedMark.open(view(CORE_PREFIX));
   const router = new Router();
   const callTokens = new WeakMap<Request, string>();
-  const open = async (entry: MountEntry, type: EngineType, engineView: View) => {
-    const engine = await type.open({
-      view: engineView,
-      clock,
-      random,
-      log: log.child(entry.path),
-      options: entry.options,
-    });
-    router.mount(entry, engine);
-    return engine;
-  };
+  const open = (entry: MountEntry, type: EngineType, engineView: View) =>
+    type.open({ view: engineView, clock, random, log: log.child(entry.path), options: entry.options });
   const mounts = new Mounts({
     table,
     router,
@@ -196,7 +187,7 @@ async function openRooms(
     ['auth/token/', auth],
   ] as const) {
     const entry = builtIn(random, path, type.type);
-    closing.use(disposable(await open(entry, type, view(`${type.type}/`))));
+    router.mount(entry, await open(entry, type, view(`${type.type}/`)));
   }
   return { router, tokens, used, callTokens };
 }
@@ -205,8 +196,4 @@ function builtIn(random: Random, path: string, type: string): MountEntry {
   const description =
     type === 'system' ? 'system endpoints used for control, policy and debugging' : 'token based credentials';
   return newMountEntry(random, { path, type, description, options: {} });
-}
-
-function disposable(engine: Engine): AsyncDisposable {
-  return { [Symbol.asyncDispose]: async () => engine[Symbol.asyncDispose]?.() };
 }

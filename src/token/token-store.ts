@@ -59,9 +59,9 @@ export class TokenStore {
     return new TokenStore(view, salt);
   }
 
-  /** A token of policy `root`, without parent and without end. */
-  async issueRoot(random: Random, now: number): Promise<IssuedToken> {
-    const { issued, changes } = this.#makeRoot(random, now);
+  /** A token of policy `root`, without parent and without end. `chosen` is for `server -dev` alone. */
+  async issueRoot(random: Random, now: number, chosen?: string): Promise<IssuedToken> {
+    const { issued, changes } = this.#makeRoot(random, now, chosen);
     await this.#view.write(changes);
     return issued;
   }
@@ -81,8 +81,12 @@ export class TokenStore {
     return issued;
   }
 
-  #makeRoot(random: Random, now: number): { issued: IssuedToken; changes: ViewChange[] } {
-    const token = `hvs.${base62(random, TOKEN_RANDOM_CHARACTERS)}`;
+  #makeRoot(
+    random: Random,
+    now: number,
+    chosen?: string,
+  ): { readonly issued: IssuedToken; readonly changes: ViewChange[] } {
+    const token = chosen ?? `hvs.${base62(random, TOKEN_RANDOM_CHARACTERS)}`;
     const entry: TokenEntry = {
       format: 1,
       accessor: base62(random, TOKEN_RANDOM_CHARACTERS),

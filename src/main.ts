@@ -1,0 +1,230 @@
+// The composition root: the only file that names concrete storages, seals and engines. What is heavy loads late, so
+// that a command of the CLI does not pay for the server.
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { systemClock } from './base/clock.ts';
+import { explain, LatchkeyError } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
+import { systemRandom } from './base/random.ts';
+import { LATCHKEY_VERSION, VAULT_API_VERSION } from './base/version.ts';
+import { runCli, type ServerArguments } from './cli/cli.ts';
+import type { ClusterListener } from './cluster/active.ts';
+import type { OpenStorage } from './core/stores.ts';
+import type { Seal } from './seal/seal.ts';
+import type {
+  AzureKeyVaultSealConfig,
+  HostPort,
+  ListenerConfig,
+  ServerConfig,
+} from './server/config/config.ts';
+import type { Listener, ListenerOptions } from './server/listener.ts';
+import type { AdjustableLogger, LogFormat, LogLevel } from './server/log.ts';
+import type { Server } from './server/server.ts';
+
+const parts = { clock: systemClock, random: systemRandom };
+
+const exitCode = await runCli({
+  argv: process.argv.slice(2),
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  isTty: process.stdout.isTTY,
+  apiVersion: VAULT_API_VERSION,
+  server: serve,
+});
+// Everything was flushed. A server that could not start may have left a listener open, and that must not keep it alive.
+process.exit(exitCode);
+
+/** Runs a server until a signal ends it; the exit code. Only a configuration that cannot work ends it at once. */
+async function serve(args: ServerArguments): Promise<number> {
+  let running: Server;
+  try {
+    running = await (args.dev ? startDevelopment(args) : startConfigured(args));
+  } catch (error) {
+    const text = error instanceof LatchkeyError ? error.message : explain(error);
+    process.stderr.write(`Error starting the server: ${text}\n`);
+    return 1;
+  }
+  await running.untilStopped();
+  return 0;
+}
+
+async function startConfigured(args: ServerArguments): Promise<Server> {
+  const { loadConfig } = await import('./server/config/load.ts');
+  const load = () => loadConfig({ paths: args.configs, env: process.env, strict: args.strictConfig });
+  const { config, warnings, notes } = await load();
+  const log = await openLog(args, config);
+  for (const warning of warnings) log.warn(warning);
+  for (const note of notes) log.info(note);
+  if (config.seal === undefined) {
+    throw new LatchkeyError(
+      'config_invalid',
+      'the configuration has no seal stanza; this version unseals with seal "azurekeyvault" alone',
+    );
+  }
+  const seal = await openSeal(config.seal, log);
+  const server = await openServer(config, seal, openStorage(config, log), log);
+  server.onHangup(async () => {
+    const again = await load();
+    log.setLevel(levelOf(args.logLevel ?? again.config.logLevel));
+  });
+  return server;
+}
+
+/** In memory, unsealed, with a known token and a kv version 2 at secret/, as `vault server -dev` has it. */
+async function startDevelopment(args: ServerArguments): Promise<Server> {
+  const { InMemorySeal } = await import('./seal/in-memory/in-memory-seal.ts');
+  const { memoryStorage } = await import('./storage/memory/memory.ts');
+  const { developmentConfig } = await import('./server/config/development.ts');
+  const config = developmentConfig(args.devListenAddress);
+  const log = await openLog(args, config);
+  const seal = new InMemorySeal(systemRandom);
+  const server = await openServer(config, seal, async () => memoryStorage(parts), log);
+  const { prepareDevelopment } = await import('./core/development.ts');
+  const rootToken = args.devRootTokenId;
+  const made = await prepareDevelopment(server.node, rootToken, systemRandom);
+  process.stdout.write(
+    'WARNING: development mode. Everything is in memory and gone when the process ends; never for real secrets.\n\n' +
+      `    export VAULT_ADDR='${config.apiAddr}'\n\nRoot Token: ${made.rootToken}\n\n`,
+  );
+  return server;
+}
+
+async function openLog(args: ServerArguments, config: ServerConfig): Promise<AdjustableLogger> {
+  const { createLogger } = await import('./server/log.ts');
+  const format: LogFormat = (args.logFormat ?? config.logFormat) === 'json' ? 'json' : 'standard';
+  return createLogger({ level: levelOf(args.logLevel ?? config.logLevel), format });
+}
+
+function levelOf(text: string): LogLevel {
+  const known: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+  return known.find((level) => level === text.toLowerCase()) ?? (text === 'trace' ? 'debug' : 'info');
+}
+
+async function openSeal(config: AzureKeyVaultSealConfig, log: Logger): Promise<Seal> {
+  const { openAzureKeyVaultSeal } = await import('./seal/azure-key-vault/azure-key-vault-seal.ts');
+  const { caCertFile, ...rest } = config;
+  let caCertPem: string | undefined;
+  if (caCertFile !== undefined) {
+    caCertPem = await readFile(caCertFile, 'utf8').catch((cause: unknown) => {
+      throw new LatchkeyError(
+        'config_invalid',
+        `seal "azurekeyvault": ca_cert ${caCertFile} cannot be read`,
+        { cause },
+      );
+    });
+  }
+  if (config.clientSecret !== undefined) {
+    log.warn(
+      'seal "azurekeyvault": client_secret has no effect in this version, which signs in by managed identity',
+    );
+  }
+  return openAzureKeyVaultSeal(
+    { ...rest, ...(caCertPem === undefined ? {} : { caCertPem }) },
+    { ...parts, log: log.child('seal'), env: process.env },
+  );
+}
+
+function openStorage(config: ServerConfig, log: AdjustableLogger): OpenStorage {
+  const { storage } = config;
+  return async () => {
+    if (storage.type === 'inmem') {
+      const { memoryStorage } = await import('./storage/memory/memory.ts');
+      return memoryStorage(parts);
+    }
+    const { openLmdb } = await import('./storage/lmdb/lmdb.ts');
+    const onPanic = (reason: string) => {
+      log.error('the storage cannot go on in this process; ending it, so that it is started anew', {
+        reason,
+      });
+      process.exit(1);
+    };
+    return openLmdb({ path: storage.path, ...parts, log: log.child('storage'), onPanic });
+  };
+}
+
+/** Listeners open first: the node answers, and says why it is sealed, before storage and Azure were ever asked. */
+async function openServer(
+  config: ServerConfig,
+  seal: Seal,
+  open: OpenStorage,
+  log: AdjustableLogger,
+): Promise<Server> {
+  const [{ Node }, { kvEngine }, { openListener }, { Server }] = await Promise.all([
+    import('./core/node.ts'),
+    import('./secrets/kv/kv-engine.ts'),
+    import('./server/listener.ts'),
+    import('./server/server.ts'),
+  ]);
+  const cluster = await openCluster(config, log);
+  const [first] = config.listeners;
+  if (first === undefined) throw new LatchkeyError('config_invalid', 'the configuration has no listener');
+  const node = new Node({
+    advert: {
+      nodeId: systemRandom.uuid(),
+      apiAddress: config.apiAddr ?? originOf(first),
+      clusterAddress: config.clusterAddr ?? `https://${shown(first.clusterAddress)}`,
+    },
+    hostname: hostname(),
+    version: LATCHKEY_VERSION,
+    seal,
+    openStorage: open,
+    storageType: config.storage.type,
+    engines: new Map([[kvEngine.type, kvEngine]]),
+    cluster,
+    clusterName: config.clusterName,
+    clusterId: config.clusterId,
+    ...parts,
+    log,
+  });
+  const listeners: Listener[] = [];
+  for (const listener of config.listeners) {
+    const opened = await openListener(optionsOf(listener, log), node, log.child('listener'));
+    listeners.push(opened);
+    log.info('listening', { address: opened.address, tls: !listener.tls.disabled });
+  }
+  log.info(`seal ${seal.name}: ${seal.describe.summary}`);
+  for (const warning of seal.describe.warnings) log.warn(`seal ${seal.name}: ${warning}`);
+  if (config.pidFile !== undefined) await writeFile(config.pidFile, `${process.pid}\n`, { mode: 0o644 });
+  const server = new Server(node, listeners, cluster, config.pidFile, log);
+  node.start();
+  return server;
+}
+
+async function openCluster(config: ServerConfig, log: Logger): Promise<ClusterListener | undefined> {
+  const [first] = config.listeners;
+  if (first === undefined || config.storage.type === 'inmem') return undefined;
+  const { openClusterListener } = await import('./cluster/active.ts');
+  return openClusterListener(first.clusterAddress, log.child('cluster'));
+}
+
+function optionsOf(config: ListenerConfig, log: Logger): ListenerOptions {
+  if (config.xForwardedFor !== undefined)
+    log.warn('listener: x_forwarded_for_* has no effect in this version');
+  if (config.customResponseHeaders.length > 0) {
+    log.warn('listener: custom_response_headers has no effect in this version');
+  }
+  const options: ListenerOptions = {
+    address: shown(config.address),
+    sealDetail: config.unauthenticatedSealDetail,
+    bodyBytesMax: config.maxRequestSizeBytes,
+    requestMsMax: config.maxRequestDurationMs,
+    headerMsMax: config.httpReadHeaderTimeoutMs,
+    readMsMax: config.httpReadTimeoutMs,
+    idleMsMax: config.httpIdleTimeoutMs,
+  };
+  if (config.tls.disabled) return options;
+  const { certFile, keyFile, clientCaFile, clientCert, minVersion } = config.tls;
+  const tls = { cert: certFile, key: keyFile, minVersion, requireClientCert: clientCert === 'require' };
+  return { ...options, tls: clientCaFile === undefined ? tls : { ...tls, clientCa: clientCaFile } };
+}
+
+function originOf(config: ListenerConfig): string {
+  return `${config.tls.disabled ? 'http' : 'https'}://${shown(config.address)}`;
+}
+
+function shown({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

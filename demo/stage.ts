@@ -1,0 +1,158 @@
+// What the steps of the story act on: a folder, a local Azure, three servers, and what was found out on the way.
+
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until } from './conditions.ts';
+import { type IdentityResource, LocalAzure, type VaultResource } from './local-azure.ts';
+import { ServerProcess } from './server-process.ts';
+
+export const GROUP = 'my-resource-group';
+export const VAULT = 'my-vault-for-auto-unseal';
+export const IDENTITY = 'vault-identity';
+export const LOCATION = 'eastus';
+export const SECRET_NAME = 'vault-unseal-key';
+
+export interface Cluster {
+  readonly vault: VaultResource;
+  readonly identity: IdentityResource;
+}
+
+/** Gets filled as the story goes on; a step that comes too early fails with words. */
+export class Stage {
+  readonly folder: string;
+  #azure: LocalAzure | undefined;
+  #cluster: Cluster | undefined;
+  #roleAssignment = '';
+  #servers: readonly ServerProcess[] = [];
+  #rootToken = '';
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async build(): Promise<Stage> {
+    return new Stage(await mkdtemp(join(tmpdir(), 'latchkey-demo-')));
+  }
+
+  get azure(): LocalAzure {
+    return need(this.#azure, 'the local Azure (step 1)');
+  }
+
+  get cluster(): Cluster {
+    return need(this.#cluster, 'vault and identity (step 2)');
+  }
+
+  get servers(): readonly ServerProcess[] {
+    if (this.#servers.length === 0) throw new Error('the servers (step 3) are not there');
+    return this.#servers;
+  }
+
+  get rootToken(): string {
+    return this.#rootToken;
+  }
+
+  set rootToken(token: string) {
+    this.#rootToken = token;
+  }
+
+  get roleAssignment(): string {
+    return this.#roleAssignment;
+  }
+
+  set roleAssignment(id: string) {
+    this.#roleAssignment = id;
+  }
+
+  async startAzure(): Promise<LocalAzure> {
+    this.#azure = await LocalAzure.start(this.folder);
+    return this.#azure;
+  }
+
+  found(cluster: Cluster): void {
+    this.#cluster = cluster;
+  }
+
+  /** Writes vault-0.hcl to vault-2.hcl on one shared store. */
+  async prepareServers(firstPort: number): Promise<readonly ServerProcess[]> {
+    const { azure, cluster } = this;
+    const data = join(this.folder, 'data');
+    await mkdir(data, { mode: 0o700 });
+    const ports = await choosePorts(firstPort);
+    const seal = {
+      tenant_id: azure.addresses.tenantId,
+      vault_uri: cluster.vault.vaultUri,
+      client_id: cluster.identity.clientId,
+      authority_host: azure.addresses.authorityUrl,
+      imds_endpoint: azure.addresses.imdsUrl,
+      ca_cert: azure.addresses.caFile,
+    };
+    const places = ports.map((pair, index) => ({ name: `vault-${index}`, folder: this.folder, ...pair }));
+    this.#servers = await Promise.all(places.map((place) => ServerProcess.prepare(place, data, seal)));
+    return this.#servers;
+  }
+
+  /** The server that leads now, once one does. */
+  async active(): Promise<ServerProcess> {
+    const { value } = await until('a node to lead', async () => {
+      for (const server of this.servers.filter((candidate) => candidate.isRunning)) {
+        const leader = await server.client.leader().catch(() => undefined);
+        if (leader?.isSelf) return server;
+      }
+      return undefined;
+    });
+    return value;
+  }
+
+  /** Ends every process and removes the folder. */
+  async clear(keepFolder: boolean): Promise<void> {
+    await Promise.allSettled(this.#servers.map((server) => server.stop('SIGKILL')));
+    await this.#azure?.stop();
+    if (!keepFolder) await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+function need<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new Error(`${what} is not there`);
+  return value;
+}
+
+interface PortPair {
+  readonly apiPort: number;
+  readonly clusterPort: number;
+}
+
+/** 8200/8201, 8210/8211, 8220/8221 if they are free, else what the system gives. `firstPort` 0: the system's at once. */
+async function choosePorts(firstPort: number): Promise<readonly PortPair[]> {
+  const wanted = [0, 10, 20].map((step) => ({
+    apiPort: firstPort + step,
+    clusterPort: firstPort + step + 1,
+  }));
+  if (
+    firstPort !== 0 &&
+    (await reserve(wanted.flatMap((pair) => [pair.apiPort, pair.clusterPort]))).length === 6
+  ) {
+    return wanted;
+  }
+  const free = await reserve([0, 0, 0, 0, 0, 0]);
+  return [0, 2, 4].map((at) => ({ apiPort: free[at] ?? 0, clusterPort: free[at + 1] ?? 0 }));
+}
+
+/** Ports that could be bound, all at the same time, and were let go. */
+async function reserve(ports: readonly number[]): Promise<number[]> {
+  const servers = ports.map(() => createServer());
+  const bound: number[] = [];
+  for (const [index, server] of servers.entries()) {
+    const port = await new Promise<number | undefined>((resolve) => {
+      server.once('error', () => resolve(undefined));
+      server.listen(ports[index], '127.0.0.1', () => {
+        const address = server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : undefined);
+      });
+    });
+    if (port !== undefined) bound.push(port);
+  }
+  await Promise.all(servers.map((server) => new Promise<void>((done) => server.close(() => done()))));
+  return bound;
+}

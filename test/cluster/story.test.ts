@@ -1,0 +1,18 @@
+// The story of the README, a test for each of its steps, in their order and on the same processes.
+
+import { after, before, describe, test } from 'node:test';
+import { Stage } from '../../demo/stage.ts';
+import { STORY } from '../../demo/story.ts';
+
+describe('the story', { timeout: 180_000 }, () => {
+  let stage: Stage;
+  before(async () => {
+    stage = await Stage.build();
+  });
+  after(() => stage.clear(false));
+  for (const step of STORY) {
+    test(`${step.number}. ${step.title}`, async (context) => {
+      for (const line of await step.run(stage, 0)) context.diagnostic(line);
+    });
+  }
+});

@@ -23,6 +23,8 @@ export interface SealStanza {
   readonly authority_host: string;
   readonly imds_endpoint: string;
   readonly ca_cert: string;
+  /** Further lines of the stanza, as they stand in HCL. */
+  readonly further?: string;
 }
 
 export class ServerProcess {
@@ -43,8 +45,13 @@ export class ServerProcess {
 
   static async prepare(place: ServerPlace, dataFolder: string, seal: SealStanza): Promise<ServerProcess> {
     const server = new ServerProcess(place);
-    await writeFile(server.configFile, hclOf(place, dataFolder, seal));
+    await server.configure(place, dataFolder, seal);
     return server;
+  }
+
+  /** Writes the config file anew; the next start reads it. */
+  async configure(place: ServerPlace, dataFolder: string, seal: SealStanza): Promise<void> {
+    await writeFile(this.configFile, hclOf(place, dataFolder, seal));
   }
 
   get isRunning(): boolean {
@@ -106,6 +113,6 @@ seal "azurekeyvault" {
   authority_host = "${seal.authority_host}"
   imds_endpoint  = "${seal.imds_endpoint}"
   ca_cert        = "${seal.ca_cert}"
-}
+${seal.further ?? ''}}
 `;
 }

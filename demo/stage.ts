@@ -1,11 +1,11 @@
 // What the steps of the story act on: a folder, a local Azure, three servers, and what was found out on the way.
 
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './conditions.ts';
 import { type IdentityResource, LocalAzure, type VaultResource } from './local-azure.ts';
+import { choosePorts } from './ports.ts';
 import { ServerProcess } from './server-process.ts';
 
 export const GROUP = 'my-resource-group';
@@ -116,43 +116,4 @@ export class Stage {
 function need<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new Error(`${what} is not there`);
   return value;
-}
-
-interface PortPair {
-  readonly apiPort: number;
-  readonly clusterPort: number;
-}
-
-/** 8200/8201, 8210/8211, 8220/8221 if they are free, else what the system gives. `firstPort` 0: the system's at once. */
-async function choosePorts(firstPort: number): Promise<readonly PortPair[]> {
-  const wanted = [0, 10, 20].map((step) => ({
-    apiPort: firstPort + step,
-    clusterPort: firstPort + step + 1,
-  }));
-  if (
-    firstPort !== 0 &&
-    (await reserve(wanted.flatMap((pair) => [pair.apiPort, pair.clusterPort]))).length === 6
-  ) {
-    return wanted;
-  }
-  const free = await reserve([0, 0, 0, 0, 0, 0]);
-  return [0, 2, 4].map((at) => ({ apiPort: free[at] ?? 0, clusterPort: free[at + 1] ?? 0 }));
-}
-
-/** Ports that could be bound, all at the same time, and were let go. */
-async function reserve(ports: readonly number[]): Promise<number[]> {
-  const servers = ports.map(() => createServer());
-  const bound: number[] = [];
-  for (const [index, server] of servers.entries()) {
-    const port = await new Promise<number | undefined>((resolve) => {
-      server.once('error', () => resolve(undefined));
-      server.listen(ports[index], '127.0.0.1', () => {
-        const address = server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : undefined);
-      });
-    });
-    if (port !== undefined) bound.push(port);
-  }
-  await Promise.all(servers.map((server) => new Promise<void>((done) => server.close(() => done()))));
-  return bound;
 }

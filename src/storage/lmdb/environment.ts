@@ -41,6 +41,9 @@ export class LmdbEnvironment {
     this.#options = options;
     // Each write races against it; without writes under way nobody listens, and that is no fault.
     this.#broken.promise.catch(() => {});
+    // Each batch of the library makes one more promise that it hands to nobody. If the commit fails, that one
+    // rejects as well and would end the process. It is made right after this event, so the microtask finds it.
+    db.on('beforecommit', () => queueMicrotask(() => void db.committed.then(() => {}, swallowCommitError)));
   }
 
   /**
@@ -165,6 +168,12 @@ export class LmdbEnvironment {
 
   #refuseIfBroken(): void {
     if (this.#brokenReason !== undefined) throw brokenError(this.#brokenReason);
+  }
+}
+
+function swallowCommitError(error: unknown): void {
+  if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) {
+    error.commitError.catch(() => {});
   }
 }
 

@@ -9,7 +9,7 @@ export type ErrorCode =
   | 'headers_too_large'
   | 'permission_denied'
   | 'invalid_token'
-  | 'preflight_denied' // 403 whose text names the mount that was asked for
+  | 'forbidden' // refused like permission_denied, but with a text of its own that clients match
   | 'not_found' // nothing is stored there
   | 'no_route' // no mount answers this path
   | 'unsupported_path' // the engine has no such route
@@ -19,7 +19,7 @@ export type ErrorCode =
   | 'not_initialized'
   | 'init_elsewhere' // another node holds the lock and is initialising
   | 'sealed'
-  | 'standby_refuses' // only the active node can do this, and forwarding makes no sense
+  | 'cannot_comply' // this node cannot do that in its state; the message says which node or what can
   | 'no_active_node'
   | 'fenced' // this node lost leadership before the write took effect
   | 'storage_unavailable'

@@ -74,7 +74,7 @@ async function restart(parts: InitNodeParts): Promise<InitResult> {
   const recovery = parts.record()?.recovery;
   if (tenure === undefined || recovery === undefined) {
     throw new LatchkeyError(
-      'standby_refuses',
+      'cannot_comply',
       'init with restart is taken by the active node alone, while it is unsealed',
     );
   }

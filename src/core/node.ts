@@ -264,7 +264,7 @@ export class Node implements CallHandler, NodePort {
     if (this.#unsealer.session === undefined) return { kind: 'response', response: {}, mountType: 'system' };
     if (this.#tenure === undefined) {
       throw new LatchkeyError(
-        'standby_refuses',
+        'cannot_comply',
         'vault cannot seal when in standby mode; please restart instead',
       );
     }

@@ -90,7 +90,7 @@ async function authenticate(parts: PipelineParts, located: Located): Promise<Aut
   const access = found?.match?.route.access ?? 'token';
   if (caller === undefined && access !== 'open') {
     throw call.token === undefined
-      ? new LatchkeyError('permission_denied', 'permission denied')
+      ? new LatchkeyError('forbidden', 'permission denied')
       : new LatchkeyError('invalid_token', 'the token is unknown or has expired');
   }
   const request = await withExistence(draft, found);

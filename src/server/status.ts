@@ -33,18 +33,18 @@ const TABLE = {
   headers_too_large: [431, 'message'],
   permission_denied: [403, { fixed: '1 error occurred:\n\t* permission denied\n\n' }],
   invalid_token: [403, { fixed: '2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n' }],
-  preflight_denied: [403, 'message'],
+  forbidden: [403, 'message'],
   not_found: [404, { fixed: null }],
   no_route: [404, 'message'],
   unsupported_path: [404, { fixed: '1 error occurred:\n\t* unsupported path\n\n' }],
   unsupported_operation: [405, { fixed: '1 error occurred:\n\t* unsupported operation\n\n' }],
   rate_limited: [429, 'message'],
-  already_initialized: [400, { fixed: 'Vault is already initialized' }],
+  already_initialized: [400, 'message'],
   not_initialized: [400, 'message'],
   init_elsewhere: [400, 'message'],
   sealed: [503, { fixed: 'Vault is sealed' }],
-  // Vault answers `sys/seal` on a standby with 500, and its own text.
-  standby_refuses: [500, 'message'],
+  // Vault answers `sys/seal` on a standby and a seal migration without seal with 500, and its own texts.
+  cannot_comply: [500, 'message'],
   no_active_node: [503, { fixed: 'no active Vault instance found' }],
   fenced: [503, 'message'],
   storage_unavailable: [500, 'message'],
@@ -64,7 +64,10 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof BareRefusal) return { status: error.status, errors: [] };
   const code: ErrorCode = error instanceof LatchkeyError ? error.code : 'internal';
   const [status, text]: readonly [number, Text] = TABLE[code];
-  if (text === 'message') return { status, errors: error instanceof LatchkeyError ? [error.message] : [] };
+  if (text === 'message') {
+    const message = error instanceof LatchkeyError ? error.message : '';
+    return { status, errors: message === '' ? [] : [message] };
+  }
   return { status, errors: text.fixed === null ? [] : [text.fixed] };
 }
 

@@ -104,7 +104,7 @@ function uiMount(port: TenurePort, request: Request): Response {
     // An unknown mount and a forbidden one must look alike: `vault kv get` shows this text.
     const shown = request.params['path'] ?? '';
     throw new LatchkeyError(
-      'preflight_denied',
+      'forbidden',
       `preflight capability check returned 403, please ensure client's policies grant access to path "${shown}/"`,
     );
   }

@@ -87,7 +87,7 @@ async function initialize(port: NodePort, request: Request): Promise<Response> {
   const fields = readFields(INIT_FIELDS, request.input);
   const view = await port.sealView();
   if (fields.restart && request.listener?.loopback !== true) {
-    throw new LatchkeyError('permission_denied', 'init with restart is taken on a loopback listener alone');
+    throw new LatchkeyError('forbidden', 'init with restart is taken on a loopback listener alone');
   }
   if (view.initialized && !fields.restart) {
     throw new LatchkeyError('already_initialized', 'Vault is already initialized');
@@ -142,7 +142,7 @@ async function unseal(port: NodePort, request: Request): Promise<Response> {
   const view = await port.sealView();
   if (!view.initialized) throw new LatchkeyError('bad_request', 'Vault is not initialized');
   if (fields.migrate) {
-    throw new LatchkeyError('internal', "can't perform a seal migration, no migration seal found");
+    throw new LatchkeyError('cannot_comply', "can't perform a seal migration, no migration seal found");
   }
   if (fields.reset) {
     if (!view.sealed) throw new LatchkeyError('bad_request', 'vault is unsealed');

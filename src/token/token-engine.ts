@@ -42,7 +42,7 @@ export function tokenEngine(store: TokenStore, tokenOf: (request: Request) => st
 
 async function describe(store: TokenStore, token: string, missing = 'bad token'): Promise<Response> {
   const entry = await store.lookup(token);
-  if (entry === undefined) throw new LatchkeyError('permission_denied', missing);
+  if (entry === undefined) throw new LatchkeyError('forbidden', missing);
   return { data: describeEntry(token, entry) };
 }
 

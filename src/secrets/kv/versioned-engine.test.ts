@@ -403,3 +403,26 @@ test('a broken record is reported as that', async () => {
     await refusal(ask('read', 'metadata/a'), 'storage_corrupt');
   }
 });
+
+test('a read whose version is dropped between metadata and data is answered from the newer metadata', async () => {
+  let between: () => Promise<unknown> = async () => {};
+  class SlowView extends MemoryView {
+    override async get(path: string): Promise<Uint8Array | undefined> {
+      const act = between;
+      if (path.startsWith('versions/')) {
+        between = async () => {};
+        await act();
+      }
+      return super.get(path);
+    }
+  }
+  const { ask } = await open(new SlowView());
+  await ask('update', 'data/a', { data: { b: 1 } });
+  between = () => ask('update', 'destroy/a', { versions: [1] });
+  const destroyed = await ask('read', 'data/a');
+  assert.equal(destroyed.outcome, 'absent');
+  assert.equal(metadataOf(destroyed)['destroyed'], true);
+  await ask('update', 'data/a', { data: { b: 2 } });
+  between = () => ask('delete', 'metadata/a');
+  await refusal(ask('read', 'data/a'), 'not_found');
+});

@@ -340,7 +340,7 @@ describe('Key Vault', () => {
     test(what, () => {
       const { facts } = vaultFault(doing(action), { stage: 'key', ...met });
       assert.deepEqual({ ...facts, ...expect }, facts);
-      assert.match(facts.sentence, /^\P{Cc}{20,280}$/u);
+      assert.match(facts.sentence, /^\P{Cc}{20,270}$/u);
       assert.doesNotMatch(facts.sentence, /undefined| {2}/);
       assert.equal(facts.sealName, 'azure');
       if (says !== undefined) assert.match(facts.sentence, says);
@@ -356,7 +356,7 @@ describe('Key Vault', () => {
     });
     for (const { met, action } of CASES) {
       const undertaking = { ...doing(action), config: long, secretName: long.secretName };
-      assert.ok(vaultFault(undertaking, { stage: 'key', ...met }).message.length <= 280);
+      assert.ok(vaultFault(undertaking, { stage: 'key', ...met }).message.length <= 270);
     }
   });
 });
@@ -412,7 +412,7 @@ describe('the token endpoint', () => {
     test(`${failure.kind}: ${expect.class}`, () => {
       const { facts } = tokenFault(request, failure);
       assert.deepEqual({ ...facts, ...expect, stage: 'token', definite: true }, facts);
-      assert.match(facts.sentence, /^\P{Cc}{20,280}$/u);
+      assert.match(facts.sentence, /^\P{Cc}{20,270}$/u);
       if (says !== undefined) assert.match(facts.sentence, says);
     });
   }

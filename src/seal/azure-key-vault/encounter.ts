@@ -36,7 +36,7 @@ export interface Undertaking {
 export type Verdict = Omit<SealFaultFacts, 'sealName'>;
 
 /** Longest sentence, characters; the core may put a few words before it. */
-const SENTENCE_CHARACTERS_MAX = 280;
+const SENTENCE_CHARACTERS_MAX = 270;
 
 /** Cleans the sentence of control characters, cuts it, and leaves the SDK's error behind: it holds the request. */
 export function makeFault(sealName: string, verdict: Verdict): SealFault {

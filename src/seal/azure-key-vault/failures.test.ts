@@ -2,7 +2,7 @@
 // retried, that it ends in time, and that it mends by itself.
 
 import assert from 'node:assert/strict';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, setGlobalProxyFromEnv } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import type { Azure } from '@latchkey/azure-emulator';
 import { type Clock, systemClock } from '../../base/clock.ts';
@@ -168,10 +168,10 @@ describe('Key Vault', () => {
   });
 
   test('wants another audience than the stanza says: 401 AKV10022, and the SDK check is off by that setting only', async () => {
-    const { place, unwrap } = await prepared({ audience: 'https://elsewhere.example' });
+    const { place, unwrap } = await prepared({ audience: azure.armUrl });
     const { facts } = await place.refused(unwrap(), 'keyvault_audience');
     assert.ok(
-      facts.sentence.includes('https://elsewhere.example') && facts.sentence.includes(azure.keyVaultAudience),
+      facts.sentence.includes(azure.armUrl) && facts.sentence.includes(azure.keyVaultAudience),
       facts.sentence,
     );
     const right = await prepared({ audience: azure.keyVaultAudience });
@@ -230,6 +230,22 @@ describe('the way to Key Vault', () => {
     const known = sealAt(server.port, { caCertPem: server.certPem });
     await known.place.refused(known.probe(), 'keyvault_unavailable');
   });
+});
+
+test('a proxy in the environment is used neither for Key Vault nor for IMDS', async () => {
+  await using proxy = await hangingServer();
+  const url = `http://127.0.0.1:${proxy.port}`;
+  const before = { ...process.env };
+  const restore = setGlobalProxyFromEnv({ HTTP_PROXY: url, HTTPS_PROXY: url });
+  Object.assign(process.env, { HTTP_PROXY: url, HTTPS_PROXY: url });
+  try {
+    const { opens } = await prepared();
+    await opens();
+    assert.equal(proxy.connections(), 0);
+  } finally {
+    restore();
+    process.env = before;
+  }
 });
 
 describe('a server that is no Key Vault', () => {
@@ -307,6 +323,14 @@ describe('IMDS', () => {
     await call;
   });
 
+  test('hangs after a slow challenge: the deadline of the whole call is not taken for a caller who gave up', async () => {
+    const { place, unwrap } = await prepared();
+    azure.faults.add({ target: place.vault.name, kind: 'delay', delayMs: QUICK.callMs - 250, count: 1 });
+    azure.faults.add({ target: 'imds', kind: 'hang' });
+    await place.refused(unwrap(), 'imds_timeout');
+    azure.faults.clear();
+  });
+
   test('says 410, 429, 404 or 500: one call each, and opens when it is over', async () => {
     const { place, unwrap, opens } = await prepared();
     const answers = [
@@ -379,6 +403,9 @@ describe('IMDS', () => {
     await open();
     assert.equal(asked(), 1);
     now += 24 * 3_600_000 - 60_000;
+    await open();
+    assert.equal(asked(), 2);
+    now -= 24 * 3_600_000 - 60_000;
     await open();
     assert.equal(asked(), 2);
     azure.faults.add({ target: place.vault.name, kind: 'status', status: 401, count: 1 });

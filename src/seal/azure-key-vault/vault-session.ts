@@ -180,7 +180,7 @@ export class VaultSession {
       else if (deadline.signal.aborted) met.ended = 'deadline';
       if (met.answer?.status === 401) credential.forget();
       // The SDK's error is not kept as a cause: it holds the request with its token and its body.
-      throw error instanceof SealFault ? error : vaultFault(doing, met);
+      throw error instanceof SealFault ? honest(error, met) : vaultFault(doing, met);
     } finally {
       clearTimeout(timer);
     }
@@ -256,6 +256,13 @@ function watch(met: Encounter, { clock }: SessionParts): PipelinePolicy {
       }
     },
   };
+}
+
+/** To the credential every signal is a caller who gave up; where it was the call's deadline, the token was slow. */
+function honest(fault: SealFault, met: Encounter): SealFault {
+  if (fault.facts.class !== 'cancelled' || met.ended !== 'deadline') return fault;
+  const sentence = 'the token did not come before the call to Key Vault had to end';
+  return makeFault(fault.facts.sealName, { ...fault.facts, class: 'imds_timeout', sentence });
 }
 
 /** A call on a connection that is still open starts where that connection is. */

@@ -197,10 +197,10 @@ export class Connections {
 /** True if what the parser refused is a request with a verb that it does not know, and not some other protocol. */
 function namesMethod({ rawPacket, bytesParsed }: ClientError): boolean {
   if (!(rawPacket instanceof Uint8Array) || bytesParsed === undefined) return false;
-  const text = Buffer.from(rawPacket.subarray(Math.max(0, bytesParsed - 32), bytesParsed + 64)).toString(
-    'latin1',
-  );
-  return /(?:^|\n|\})[A-Z]{1,32} \/[^\n]*/.test(text);
+  const packet = Buffer.from(rawPacket).toString('latin1');
+  // A message before it ends in a newline, or in the brace that closes a body.
+  const start = 1 + Math.max(...['\n', '}'].map((end) => packet.lastIndexOf(end, bytesParsed - 1)));
+  return /^[A-Z]{1,32} \//.test(packet.slice(start));
 }
 
 function peerOf(socket: Socket): string {

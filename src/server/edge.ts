@@ -196,6 +196,8 @@ class Deadline implements Disposable {
       this.#abort.abort(error);
       reject(error);
     }, durationMs);
+    // A handler that hears no signal must not keep the process from ending.
+    this.#timer.unref();
     this.#gone = () => this.#abort.abort(new LatchkeyError('timeout', 'the client closed the connection'));
     this.#response = response;
     if (response.destroyed || response.socket?.destroyed) this.#gone();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,8 +11,10 @@ import { silentLogger } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { advertOf, type Candidate, eventually } from '../election.contract.ts';
 import { unfenced } from '../storage.ts';
+import { LmdbEnvironment } from './environment.ts';
 import { openLmdb } from './lmdb.ts';
 import { type Peer, type PeerOptions, startPeer } from './peer-process.ts';
+import { valueKey } from './records.ts';
 
 // Real processes on one environment, killed, stopped and starved.
 
@@ -46,6 +49,45 @@ describe('lmdb under faults', () => {
     await here.election.close();
     await here.storage.close();
     await rm(path, { recursive: true });
+  });
+
+  test('a write that was acknowledged elsewhere is seen within the same turn of the event loop', async () => {
+    const peer = await start();
+    const seen = async () => Buffer.from((await here.storage.get('k')) ?? []).toString();
+    for (let turn = 0; turn < 5; turn += 1) {
+      const file = join(path, `acknowledged-${turn}`);
+      assert.equal(await seen(), turn === 0 ? '' : String(turn - 1));
+      const change = { kind: 'put', key: 'k', value: Buffer.from(String(turn)) } as const;
+      const call = peer.call({ op: 'writeAndTouch', changes: [change], file });
+      // Without giving way: the library renews its snapshot by itself whenever the event loop turns.
+      const end = systemClock.monotonic() + 10_000;
+      while (!existsSync(file) && systemClock.monotonic() < end) {
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+      }
+      assert.equal(await seen(), String(turn));
+      await call;
+    }
+  });
+
+  test('a transaction that throws half-way leaves nothing behind', async () => {
+    const environment = await LmdbEnvironment.open({
+      path,
+      clock: systemClock,
+      log: silentLogger,
+      writeLimitMs: 10_000,
+      onPanic: (reason) => assert.fail(reason),
+    });
+    environment.retain();
+    const halfWay = new Error('half-way');
+    const torn = environment.transact((writer) => {
+      writer.putSync(valueKey('torn'), Buffer.from('1'));
+      throw halfWay;
+    });
+    const beside = here.storage.write([{ kind: 'put', key: 'whole', value: Buffer.from('1') }], unfenced);
+    await assert.rejects(torn, (error) => hasCode(error, 'storage_unavailable') && error.cause === halfWay);
+    await beside;
+    assert.deepEqual(await here.storage.list(''), ['whole']);
+    await environment.release();
   });
 
   test('after kill -9 of the leader another leads without waiting for the lease to run out', async () => {

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { systemClock } from '../../base/clock.ts';
 import { explain, LatchkeyError } from '../../base/errors.ts';
 import { silentLogger } from '../../base/log.ts';
@@ -52,6 +53,9 @@ async function answer({ storage, election }: NonNullable<typeof node>, call: Pee
       return storage.list(call.prefix, call.options);
     case 'write':
       return storage.write(call.changes, call.epoch === undefined ? unfenced : { epoch: call.epoch });
+    case 'writeAndTouch':
+      await storage.write(call.changes, unfenced);
+      return writeFileSync(call.file, '');
     case 'campaign':
       return follow(await election.campaign(advert, new AbortController().signal));
     case 'tryCampaign':

@@ -16,6 +16,8 @@ export type PeerCall =
   | { readonly op: 'get'; readonly key: string }
   | { readonly op: 'list'; readonly prefix: string; readonly options?: ListOptions | undefined }
   | { readonly op: 'write'; readonly changes: readonly Change[]; readonly epoch?: number | undefined }
+  /** As `write`, unfenced; once it is acknowledged the peer makes `file`, which a caller can see without awaiting. */
+  | { readonly op: 'writeAndTouch'; readonly changes: readonly Change[]; readonly file: string }
   | { readonly op: 'pour'; readonly streams: number }
   | { readonly op: 'holdWriterLock'; readonly milliseconds: number }
   | { readonly op: 'campaign' | 'tryCampaign' | 'holds' | 'leader' | 'resign' | 'close' };

@@ -66,8 +66,19 @@ export function advertOf(nodeId: string): Advert {
   return { nodeId, apiAddress: `https://${nodeId}:8200`, clusterAddress: `https://${nodeId}:8201` };
 }
 
-export function electionContract(name: string, open: () => Promise<ElectionUnderTest>): void {
-  describe(`election contract: ${name}`, () => {
+/** Runs out within a test, yet outlives a stall of a busy machine. */
+const SHORT_LEASE_MS = 1_500;
+/** Never runs out within a test: what happens did not wait for it. */
+const LONG_LEASE_MS = 600_000;
+
+export function electionContract(name: string, open: (leaseMs: number) => Promise<ElectionUnderTest>): void {
+  for (const [lease, leaseMs] of Object.entries({ short: SHORT_LEASE_MS, long: LONG_LEASE_MS })) {
+    contractWith(`election contract: ${name}, ${lease} lease`, leaseMs, () => open(leaseMs));
+  }
+}
+
+function contractWith(title: string, leaseMs: number, open: () => Promise<ElectionUnderTest>): void {
+  describe(title, () => {
     let bench: ElectionUnderTest;
     let first: Candidate;
     let second: Candidate;
@@ -83,9 +94,11 @@ export function electionContract(name: string, open: () => Promise<ElectionUnder
       await bench.cleanUp();
     });
 
-    leadTests(() => ({ first, second }));
-    lossTests(() => ({ first, second, firstClock }));
-    endTests(() => ({ first, second }));
+    if (leaseMs === SHORT_LEASE_MS) lossTests(() => ({ first, second, firstClock }));
+    else {
+      leadTests(() => ({ first, second }));
+      endTests(() => ({ first, second }));
+    }
   });
 }
 
@@ -120,31 +133,14 @@ function leadTests(pair: () => Pair): void {
     assert.equal(won.length, 1);
   });
 
-  test('a lease is renewed for as long as its holder lives', async () => {
-    const { first, second } = pair();
-    const lead = await take(first, 'one');
-    const end = systemClock.monotonic() + first.election.leaseMsMax * 1.5;
-    await eventually('one and a half leases passed', async () => {
-      assert.equal(lead.holds(), true);
-      assert.equal(await second.election.tryCampaign(advertOf('two')), undefined);
-      return systemClock.monotonic() > end;
-    });
-    assert.equal(lead.lost.aborted, false);
-  });
-
   test('resign hands over at once, ends the old fence, and may be repeated; epochs grow', async () => {
     const { first, second } = pair();
     const lead = await take(first, 'one');
-    const next = second.election.campaign(advertOf('two'), new AbortController().signal);
-    const before = systemClock.monotonic();
+    const next = second.election.campaign(advertOf('two'), AbortSignal.timeout(DEADLINE_MS));
     await Promise.all([lead.resign(), lead.resign()]);
     assert.equal(lead.holds(), false);
     assert.equal(lead.lost.aborted, true);
     const newer = await next;
-    assert.ok(
-      systemClock.monotonic() - before < first.election.leaseMsMax / 2,
-      'did not wait for the lease to end',
-    );
     assert.ok(newer.fence.epoch > lead.fence.epoch);
     await lead.resign();
     assert.equal(newer.holds(), true, 'a late resign leaves the successor alone');
@@ -155,16 +151,25 @@ function leadTests(pair: () => Pair): void {
 }
 
 function lossTests(parts: () => Pair & { readonly firstClock: PausableClock }): void {
+  test('a lease is renewed for as long as its holder lives', async () => {
+    const { first, second } = parts();
+    const lead = await take(first, 'one');
+    const end = systemClock.monotonic() + first.election.leaseMsMax * 1.5;
+    await eventually('one and a half leases passed', async () => {
+      assert.equal(lead.holds(), true);
+      assert.equal(await second.election.tryCampaign(advertOf('two')), undefined);
+      return systemClock.monotonic() > end;
+    });
+    assert.equal(lead.lost.aborted, false);
+  });
+
   test('a paused leader stops holding, is succeeded, cannot write, and learns of its loss', async () => {
     const { first, second, firstClock } = parts();
     const lead = await take(first, 'one');
     await first.storage.write([{ kind: 'put', key: 'k', value: utf8('first') }], lead.fence);
     firstClock.pause();
-    const paused = systemClock.monotonic();
 
     const newer = await second.election.campaign(advertOf('two'), AbortSignal.timeout(DEADLINE_MS));
-    const waited = systemClock.monotonic() - paused;
-    assert.ok(waited < first.election.leaseMsMax + 1_000, `fail-over took ${waited} ms`);
     assert.equal(lead.holds(), false, 'before another can lead, the first no longer holds');
     assert.ok(newer.fence.epoch > lead.fence.epoch);
     await assert.rejects(

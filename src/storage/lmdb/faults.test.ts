@@ -40,7 +40,7 @@ describe('lmdb under faults', () => {
       clock: systemClock,
       random: systemRandom,
       log: silentLogger,
-      leaseMs: 1_000,
+      leaseMs: LONG_LEASE_MS,
       onPanic: (reason) => assert.fail(reason),
     });
   });
@@ -138,9 +138,7 @@ describe('lmdb under faults', () => {
     const late = write(leader, 'late', epoch);
     const refused = assert.rejects(late, (error) => hasCode(error, 'fenced'));
     const signal = AbortSignal.timeout(15_000);
-    const before = systemClock.monotonic();
     const successor = await here.election.campaign(advertOf('here'), signal);
-    assert.ok(systemClock.monotonic() - before < 2_000, 'lease and one second');
     leader.signal('SIGCONT');
     await refused;
     assert.equal(await leader.call({ op: 'holds' }), false);

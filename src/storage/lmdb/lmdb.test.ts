@@ -10,13 +10,13 @@ import { storageContract } from '../storage.contract.ts';
 import { openLmdb } from './lmdb.ts';
 import { type Peer, startPeer } from './peer-process.ts';
 
-function options(path: string, clock: Clock = systemClock) {
+function options(path: string, clock: Clock = systemClock, leaseMs = 600_000) {
   return {
     path,
     clock,
     random: systemRandom,
     log: silentLogger,
-    leaseMs: 1_000,
+    leaseMs,
     onPanic: (reason: string) => assert.fail(reason),
   };
 }
@@ -46,12 +46,12 @@ storageContract(
   { logs: 60 },
 );
 
-electionContract('lmdb', async () => {
+electionContract('lmdb', async (leaseMs) => {
   const path = await mkdtemp(join(tmpdir(), 'latchkey-lmdb-'));
   const candidates: Candidate[] = [];
   return {
     async join(clock) {
-      const candidate = await openLmdb(options(path, clock));
+      const candidate = await openLmdb(options(path, clock, leaseMs));
       candidates.push(candidate);
       return candidate;
     },

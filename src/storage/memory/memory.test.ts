@@ -22,14 +22,14 @@ storageContract(
   { logs: 300 },
 );
 
-electionContract('memory', async () => {
+electionContract('memory', async (leaseMs) => {
   const store = new MemoryStore();
   const candidates: Candidate[] = [];
   return {
     async join(clock: Clock) {
       const candidate = {
         storage: store.openStorage(),
-        election: store.openElection({ clock, leaseMs: 600 }),
+        election: store.openElection({ clock, leaseMs }),
       };
       candidates.push(candidate);
       return candidate;

@@ -27,6 +27,8 @@ export class Stage {
   #roleAssignment = '';
   #servers: readonly ServerProcess[] = [];
   #rootToken = '';
+  /** Every secret that the story has met, for the test that looks for them in the logs. */
+  readonly secrets: string[] = [];
 
   private constructor(folder: string) {
     this.folder = folder;
@@ -54,6 +56,7 @@ export class Stage {
   }
 
   set rootToken(token: string) {
+    this.secrets.push(token);
     this.#rootToken = token;
   }
 

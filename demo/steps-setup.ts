@@ -91,6 +91,7 @@ async function initialise(stage: Stage): Promise<readonly string[]> {
   const answer = await first.client.init({ recoveryShares: 5, recoveryThreshold: 3 });
   expect(answer.recoveryKeysBase64.length === 5, 'five recovery keys');
   stage.rootToken = answer.rootToken;
+  stage.secrets.push(...answer.recoveryKeysBase64);
   const startedAt = performance.now();
   const seen: string[] = [];
   for (const server of stage.servers) {

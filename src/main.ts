@@ -152,11 +152,12 @@ async function openServer(
   open: OpenStorage,
   log: AdjustableLogger,
 ): Promise<Server> {
-  const [{ Node }, { kvEngine }, { openListener }, { Server }] = await Promise.all([
+  const [{ Node }, { kvEngine }, { openListener }, { Server }, { systemRoom }] = await Promise.all([
     import('./core/node.ts'),
     import('./secrets/kv/kv-engine.ts'),
     import('./server/listener.ts'),
     import('./server/server.ts'),
+    import('./system/system-engine.ts'),
   ]);
   const cluster = await openCluster(config, log);
   const [first] = config.listeners;
@@ -172,6 +173,7 @@ async function openServer(
     seal,
     openStorage: open,
     storageType: config.storage.type,
+    system: systemRoom,
     engines: new Map([[kvEngine.type, kvEngine]]),
     cluster,
     clusterName: config.clusterName,

@@ -7,6 +7,7 @@ import type { ClusterListener } from '../cluster/active.ts';
 import type { EngineType } from '../engine/engine.ts';
 import type { Seal } from '../seal/seal.ts';
 import type { Advert } from '../storage/election.ts';
+import type { SystemRoom } from '../system/system-engine.ts';
 import type { OpenStorage } from './stores.ts';
 
 export interface NodeParts {
@@ -18,6 +19,7 @@ export interface NodeParts {
   readonly openStorage: OpenStorage;
   /** For seal-status, also before the storage was opened. */
   readonly storageType: string;
+  readonly system: SystemRoom;
   /** Types that can be mounted, by name. */
   readonly engines: ReadonlyMap<string, EngineType>;
   /** Undefined for a single node, whose calls nobody forwards. */

@@ -7,7 +7,6 @@ import { ForwardFault } from '../cluster/wire.ts';
 import type { Request } from '../engine/engine.ts';
 import { type RouteMatch, RouteTable } from '../mount/route-match.ts';
 import type { InitRequest, InitResult, LeaderView, NodePort, SealView } from '../system/ports.ts';
-import { localRoutes } from '../system/system-engine.ts';
 import type { Answer, Call, CallHandler } from './call.ts';
 import { Follower } from './follower.ts';
 import { initializeNode } from './init-node.ts';
@@ -57,7 +56,7 @@ export class Node implements CallHandler, NodePort {
       log: log.child('standby'),
     });
     this.#shares = new ShareCollection(random);
-    this.#local = new RouteTable(localRoutes(this, () => clock.now()));
+    this.#local = new RouteTable(parts.system.localRoutes(this, () => clock.now()));
   }
 
   /** Starts the unsealer and everything behind it; returns at once. */

@@ -34,6 +34,7 @@ export async function openTenure(
       barrier: stores.barrier,
       leadership,
       engines: parts.engines,
+      system: parts.system,
       node,
       members: () => membersOf(parts, members),
       clock,

@@ -13,7 +13,7 @@ import { type MountEntry, MountTable, newMountEntry } from '../mount/mount-table
 import { Router } from '../mount/router.ts';
 import type { Leadership } from '../storage/election.ts';
 import type { MemberView, NodePort } from '../system/ports.ts';
-import { systemEngine } from '../system/system-engine.ts';
+import type { SystemRoom } from '../system/system-engine.ts';
 import { tokenEngine } from '../token/token-engine.ts';
 import { TokenStore } from '../token/token-store.ts';
 import type { Answer, Call } from './call.ts';
@@ -29,6 +29,7 @@ export interface TenureParts {
   /** Types that can be mounted, by name. */
   readonly engines: ReadonlyMap<string, EngineType>;
   readonly node: NodePort;
+  readonly system: SystemRoom;
   members(): readonly MemberView[];
   readonly clock: Clock;
   readonly random: Random;
@@ -180,7 +181,7 @@ async function openRooms(
     mount: mounts.mount.bind(mounts),
     unmount: mounts.unmount.bind(mounts),
   };
-  const system = systemEngine(parts.node, tenurePort, () => clock.now());
+  const system = parts.system.engine(parts.node, tenurePort, () => clock.now());
   const auth = tokenEngine(tokens, (request) => callTokens.get(request) ?? '');
   for (const [path, type] of [
     ['sys/', system],

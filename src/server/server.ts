@@ -3,17 +3,21 @@
 import { rm } from 'node:fs/promises';
 import { explain } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { ClusterListener } from '../cluster/active.ts';
 import type { Node } from '../core/node.ts';
 import type { Listener } from './listener.ts';
 
 /** Milliseconds that answers under way get when the process is told to stop. */
 const STOP_GRACE_MS = 5_000;
 
+/** The cluster port, of which a server knows that it must be closed. */
+export interface Closable {
+  close(): Promise<void>;
+}
+
 export class Server {
   readonly node: Node;
   readonly #listeners: readonly Listener[];
-  readonly #cluster: ClusterListener | undefined;
+  readonly #cluster: Closable | undefined;
   readonly #pidFile: string | undefined;
   readonly #log: Logger;
   readonly #stopped = Promise.withResolvers<void>();
@@ -23,7 +27,7 @@ export class Server {
   constructor(
     node: Node,
     listeners: readonly Listener[],
-    cluster: ClusterListener | undefined,
+    cluster: Closable | undefined,
     pidFile: string | undefined,
     log: Logger,
   ) {

@@ -7,6 +7,12 @@ import type { NodePort, TenurePort } from './ports.ts';
 import { sealRoutes } from './seal-routes.ts';
 import { tenureRoutes } from './tenure-routes.ts';
 
+/** What the core needs of this room; main.ts passes it in, since the core knows no concrete engine. */
+export interface SystemRoom {
+  localRoutes: typeof localRoutes;
+  engine: typeof systemEngine;
+}
+
 /** Routes that every node answers for itself, in every state. `now` in milliseconds since the epoch. */
 export function localRoutes(port: NodePort, now: () => number): readonly Route[] {
   return [...sealRoutes(port), ...healthRoutes(port, now)];
@@ -22,3 +28,5 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
     }),
   };
 }
+
+export const systemRoom: SystemRoom = { localRoutes, engine: systemEngine };

@@ -9,6 +9,7 @@ import { until } from '../../demo/conditions.ts';
 import { choosePorts } from '../../demo/ports.ts';
 import { type SealStanza, type ServerPlace, ServerProcess } from '../../demo/server-process.ts';
 import type { InitAnswer, SealStatus } from '../../src/client/answers.ts';
+import { keepLogs, noteSecrets } from '../leaks/ledger.ts';
 
 export const VAULT_NAME = 'kv-test';
 export const SECRET_NAME = 'vault-unseal-key';
@@ -108,6 +109,7 @@ export class Rig implements AsyncDisposable {
     this.grant('Key Vault Secrets Officer');
     await this.start();
     const answer = await this.server.client.init({ recoveryShares: 3, recoveryThreshold: 2 });
+    noteSecrets([answer.rootToken, ...answer.recoveryKeysBase64]);
     for (const server of this.servers) await this.untilUnsealed(server);
     return answer;
   }
@@ -132,6 +134,13 @@ export class Rig implements AsyncDisposable {
     return value;
   }
 
+  /** Every version of the KEK that the vault has held, in base64. */
+  #keks(): string[] {
+    const secrets = this.azure.secrets(VAULT_NAME);
+    const versions = secrets.names().includes(SECRET_NAME) ? secrets.versions(SECRET_NAME) : [];
+    return versions.map((version) => secrets.get(SECRET_NAME, version).value);
+  }
+
   /** What the server has logged since it was first started. */
   logOf(server: ServerProcess): Promise<string> {
     return readFile(server.logFile, 'utf8');
@@ -139,6 +148,8 @@ export class Rig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.servers.map((server) => server.stop('SIGKILL')));
+    noteSecrets(this.#keks());
+    keepLogs(this.#folder);
     await this.azure.close();
     await rm(this.#folder, { recursive: true, force: true });
   }

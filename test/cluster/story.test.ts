@@ -3,13 +3,18 @@
 import { after, before, describe, test } from 'node:test';
 import { Stage } from '../../demo/stage.ts';
 import { STORY } from '../../demo/story.ts';
+import { keepLogs, noteSecrets } from '../leaks/ledger.ts';
 
 describe('the story', { timeout: 180_000 }, () => {
   let stage: Stage;
   before(async () => {
     stage = await Stage.build();
   });
-  after(() => stage.clear(false));
+  after(async () => {
+    noteSecrets(stage.secrets);
+    keepLogs(stage.folder);
+    await stage.clear(false);
+  });
   for (const step of STORY) {
     test(`${step.number}. ${step.title}`, async (context) => {
       for (const line of await step.run(stage, 0)) context.diagnostic(line);

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { hasCode } from './errors.ts';
+import { parseJson } from './json.ts';
+
+test('what is parsed is given back to the letter, digits that a double would lose included', () => {
+  for (const text of [
+    '{"a":9007199254740993,"b":1.0,"c":[1e400,-0,0.1,12345678901234567890.50],"d":"1.0","e":null,"f":7}',
+    '1.50',
+    '[true,false,-1]',
+  ]) {
+    assert.equal(JSON.stringify(parseJson(text)), text);
+  }
+});
+
+test('plain values are plain numbers, and any JSON that JSON.parse takes is taken', () => {
+  assert.deepEqual(parseJson('{"cas":1,"x":0.5}'), { cas: 1, x: 0.5 });
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const text = JSON.stringify(value);
+      assert.equal(JSON.stringify(parseJson(text)), text);
+    }),
+  );
+});
+
+test('what is no JSON, or nested too deep, is refused without quoting it', () => {
+  const refuses = (text: string, says: RegExp) =>
+    assert.throws(
+      () => parseJson(text, 4),
+      (error) => hasCode(error, 'bad_request') && says.test(error.message) && !error.message.includes('hush'),
+    );
+  refuses('{"hush":', /not valid JSON/);
+  refuses('[[[[["hush"]]]]]', /deeper than 4/);
+  assert.deepEqual(parseJson('["[[[[[[[["]', 4), ['[[[[[[[[']);
+});

@@ -202,3 +202,18 @@ test('a seal that wraps but gives something else back is found out before anythi
   await assert.rejects(world.initialise(new Life(Number.POSITIVE_INFINITY)), LatchkeyError);
   assert.equal(await world.open(), undefined);
 });
+
+test('a refusal after an earlier unclear try keeps the intent: the KEK of that try may be there', async () => {
+  const world = new World();
+  const seal = world.sealFor(new Life(Number.POSITIVE_INFINITY));
+  const refuse = (definite: boolean) => {
+    const fault = new SealFault({ ...refusal('keyvault_timeout').facts, definite });
+    world.sealFor = () => ({ ...seal, prepare: () => Promise.reject(fault) });
+    return assert.rejects(world.initialise(new Life(Number.POSITIVE_INFINITY)), SealFault);
+  };
+  await refuse(false);
+  const intent = await world.store.openStorage().get(INIT_INTENT_PATH);
+  await refuse(true);
+  assert.ok(intent);
+  assert.deepEqual(await world.store.openStorage().get(INIT_INTENT_PATH), intent);
+});

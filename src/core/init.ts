@@ -56,12 +56,12 @@ export async function initializeCluster(
   if ((await storage.get(ROOT_KEYS_PATH)) !== undefined) {
     throw new LatchkeyError('already_initialized', 'Vault is already initialized');
   }
-  const clusterId = await declareIntent(parts, fence);
+  const { clusterId, isNew } = await declareIntent(parts, fence);
   log.info('initialising: preparing the KEK', { cluster_id: clusterId, seal: seal.name });
   try {
     await seal.prepare?.(clusterId, signal);
   } catch (error) {
-    throw await withdrawIntent(parts, fence, error);
+    throw isNew ? await withdrawIntent(parts, fence, error) : error;
   }
   const root = SecretBytes.fill(ROOT_KEY_BYTES, (target) => parts.random.fill(target));
   try {
@@ -74,24 +74,30 @@ export async function initializeCluster(
   }
 }
 
+interface Intent {
+  readonly clusterId: string;
+  /** False if an earlier try left it, whose KEK may be in Azure. */
+  readonly isNew: boolean;
+}
+
 /**
  * The intent keeps the cluster id over a kill: the KEK in Azure is tagged with it, and a second try must find its own
  * KEK again instead of refusing it as another cluster's.
  */
-async function declareIntent(parts: InitParts, fence: Fence): Promise<string> {
+async function declareIntent(parts: InitParts, fence: Fence): Promise<Intent> {
   const stored = await parts.storage.get(INIT_INTENT_PATH);
   if (stored !== undefined) {
     const value = parseJson(fromUtf8(stored), 2);
     const clusterId = isObject(value) ? value['cluster_id'] : undefined;
     if (typeof clusterId === 'string') {
       parts.log.info('an earlier initialisation did not finish; repeating it', { cluster_id: clusterId });
-      return clusterId;
+      return { clusterId, isNew: false };
     }
   }
   const clusterId = parts.clusterId ?? parts.random.uuid();
   const value = utf8(JSON.stringify({ format: 1, cluster_id: clusterId }));
   await parts.storage.write([{ kind: 'put', key: INIT_INTENT_PATH, value }], fence);
-  return clusterId;
+  return { clusterId, isNew: true };
 }
 
 /** A definite refusal made nothing, so the intent goes too. After a time-out the KEK may be there: the intent stays. */

@@ -1,4 +1,4 @@
-// Answers as Key Vault and IMDS send them (taken from recordings, ids changed) and the verdict on each.
+// Answers as Key Vault and IMDS send them (written by hand in the shapes that are known of the real service, ids changed) and the verdict on each.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

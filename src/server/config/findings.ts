@@ -1,7 +1,7 @@
 // Collects everything that is wrong with a configuration, so that an operator sees all of it at once.
 
 import { LatchkeyError } from '../../base/errors.ts';
-import { type HclPosition, showPosition } from './hcl-tree.ts';
+import { type HclPosition, showPosition } from '../../base/hcl/hcl-tree.ts';
 
 interface Finding {
   readonly at: HclPosition | undefined;

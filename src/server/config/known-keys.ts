@@ -1,5 +1,6 @@
-// Every key that Vault or OpenBao knows, and ours. Names only; the readers know types. Sources: the configuration
-// pages of Vault (to 1.21) and OpenBao (to 2.7), and for storages that OpenBao dropped its older pages.
+// Every key that Vault or OpenBao knows, and ours. Names only; the readers know types. Sources: OpenBao's
+// source and configuration pages, older pages for what it dropped, and some of Vault's; a few names of enterprise and
+// cloud keys are from memory. A name that is missing costs its user a warning, nothing more.
 
 export interface KeyTable {
   /** Lower-case name → the name as written in the documentation. HCL1 does not look at case. */

@@ -1,5 +1,6 @@
 // Reads one `listener "tcp"` stanza.
 
+import type { HclValue } from '../../base/hcl/hcl-tree.ts';
 import { REQUEST_BODY_BYTES_MAX } from '../../base/limits.ts';
 import { isLoopback, parseCidr, parseHostPort, showHostPort } from './addresses.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   XForwardedForConfig,
 } from './config.ts';
 import type { Findings } from './findings.ts';
-import type { HclValue } from './hcl-tree.ts';
 import { BELONGS_IN_SEAL, LISTENER_BLOCKS, TCP_LISTENER } from './known-keys.ts';
 import { NO_EFFECT, quote, Stanza } from './stanza.ts';
 import { bodies, type TypedStanza } from './stanza-forms.ts';

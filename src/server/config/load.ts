@@ -7,10 +7,10 @@ import { join, resolve } from 'node:path';
 
 import { fromUtf8 } from '../../base/bytes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
+import { parseHcl } from '../../base/hcl/hcl.ts';
+import { HCL_BYTES_MAX, type HclEntry, HclSyntaxError } from '../../base/hcl/hcl-tree.ts';
 import type { ServerConfig } from './config.ts';
 import { Findings } from './findings.ts';
-import { parseHcl } from './hcl.ts';
-import { HCL_BYTES_MAX, type HclEntry, HclSyntaxError } from './hcl-tree.ts';
 import { buildConfig } from './schema.ts';
 import { type Environment, reason } from './seal-values.ts';
 

@@ -1,6 +1,7 @@
 // Turns the merged tree of all config files into a ServerConfig.
 
 import { formatDuration } from '../../base/durations.ts';
+import { type HclBody, type HclEntry, type HclPosition, showPosition } from '../../base/hcl/hcl-tree.ts';
 import { REQUEST_DURATION_MS_MAX } from '../../base/limits.ts';
 import { parseUrl, showHostPort } from './addresses.ts';
 import type {
@@ -12,7 +13,6 @@ import type {
   StorageConfig,
 } from './config.ts';
 import type { Findings } from './findings.ts';
-import { type HclBody, type HclEntry, type HclPosition, showPosition } from './hcl-tree.ts';
 import { BELONGS_IN_LISTENER, BELONGS_IN_SEAL, OTHER_SEALS, TOP_LEVEL } from './known-keys.ts';
 import { ACCEPTED_STANZAS, STORAGES } from './known-stanzas.ts';
 import { readListener } from './listener-config.ts';

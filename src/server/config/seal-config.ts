@@ -1,9 +1,9 @@
 // Reads the seal: its stanza first, then the environment, and says which of the two a value came from.
 
 import { SecretBytes, utf8 } from '../../base/bytes.ts';
+import type { HclBody } from '../../base/hcl/hcl-tree.ts';
 import { parseUrl } from './addresses.ts';
 import type { AzureEnvironment, AzureKeyVaultSealConfig, SecretSource } from './config.ts';
-import type { HclBody } from './hcl-tree.ts';
 import { AZURE_KEY_VAULT_SEAL, BELONGS_IN_LISTENER } from './known-keys.ts';
 import {
   type Instead,

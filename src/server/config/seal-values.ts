@@ -1,7 +1,7 @@
 // Values of a seal stanza: from the stanza, from the environment, or from where `env://` and `file://` point.
 
+import { showPosition } from '../../base/hcl/hcl-tree.ts';
 import type { Findings } from './findings.ts';
-import { showPosition } from './hcl-tree.ts';
 import { quote, type Stanza } from './stanza.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

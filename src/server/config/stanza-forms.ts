@@ -1,7 +1,7 @@
 // Finds typed stanzas in all the forms in which HCL1 and JSON write them.
 
+import type { HclBody, HclEntry, HclName, HclPosition, HclValue } from '../../base/hcl/hcl-tree.ts';
 import type { Findings } from './findings.ts';
-import type { HclBody, HclEntry, HclName, HclPosition, HclValue } from './hcl-tree.ts';
 import { showKind } from './stanza.ts';
 
 export interface TypedStanza {

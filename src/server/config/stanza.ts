@@ -2,8 +2,14 @@
 // the reader goes on, so that one run finds all of them.
 
 import { parseDuration } from '../../base/durations.ts';
+import {
+  type HclBody,
+  type HclEntry,
+  type HclPosition,
+  type HclValue,
+  showPosition,
+} from '../../base/hcl/hcl-tree.ts';
 import type { Findings } from './findings.ts';
-import { type HclBody, type HclEntry, type HclPosition, type HclValue, showPosition } from './hcl-tree.ts';
 import type { KeyTable } from './known-keys.ts';
 import { nearestName } from './near-names.ts';
 

@@ -1,6 +1,6 @@
 // The tree that an HCL1 or JSON text becomes. It knows no config and no policy.
 
-import { LatchkeyError } from '../../base/errors.ts';
+import { LatchkeyError } from '../errors.ts';
 
 /** Where something stands. Line and column count from 1; the column counts UTF-16 units. */
 export interface HclPosition {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 
 import fc from 'fast-check';
 
-import { LatchkeyError } from '../../base/errors.ts';
+import { LatchkeyError } from '../errors.ts';
 import { type HclBody, type HclValue, parseHcl } from './hcl.ts';
 import { HCL_BYTES_MAX, HCL_DEPTH_MAX, HCL_NODES_MAX } from './hcl-tree.ts';
 

@@ -109,6 +109,7 @@ async function callerOf(parts: PipelineParts, token: string): Promise<Caller | u
     entityId: '',
     isRoot: entry.policies.includes('root'),
     metadata: entry.metadata,
+    cubbyhole: entry.accessor,
   };
 }
 

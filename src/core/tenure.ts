@@ -161,7 +161,14 @@ async function openRooms(
   const router = new Router();
   const callTokens = new WeakMap<Request, string>();
   const open = (entry: MountEntry, type: EngineType, engineView: View) =>
-    type.open({ view: engineView, clock, random, log: log.child(entry.path), options: entry.options });
+    type.open({
+      view: engineView,
+      clock,
+      random,
+      log: log.child(entry.path),
+      options: entry.options,
+      mountPath: entry.path,
+    });
   const mounts = new Mounts({
     table,
     router,

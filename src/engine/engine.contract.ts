@@ -110,7 +110,14 @@ export async function openEngine(
   options: Readonly<Record<string, string>> = {},
 ): Promise<EngineBench> {
   const clock = new HandClock();
-  const engine = await type.open({ view, clock, random: systemRandom, log: silentLogger, options });
+  const engine = await type.open({
+    view,
+    clock,
+    random: systemRandom,
+    log: silentLogger,
+    options,
+    mountPath: 'test/',
+  });
   const routes = new RouteTable(engine.routes);
   const ask = async (operation: Operation, path: string, input: JsonObject = {}): Promise<Response> => {
     const match = routes.match(path);

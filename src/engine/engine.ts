@@ -17,6 +17,8 @@ export interface Caller {
   readonly entityId: string;
   readonly isRoot: boolean;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Names this token's cubbyhole and nothing else: random, made with the token, unrelated to its id. */
+  readonly cubbyhole: string;
 }
 
 /** What the listener that took a request lets it see and do. */
@@ -44,6 +46,38 @@ export interface Request {
   readonly listener?: ListenerTraits;
   /** Aborts when the client went away, the time is up, or the node stops leading. */
   readonly signal: AbortSignal;
+}
+
+/**
+ * What a login asks the token room to issue. Seconds; 0 or undefined takes the mount's, then the system's value.
+ * Vault's "token_*" parameters of the auth methods.
+ */
+export interface LoginGrant {
+  readonly policies: readonly string[];
+  readonly displayName: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly ttlSeconds?: number;
+  readonly maxTtlSeconds?: number;
+  readonly explicitMaxTtlSeconds?: number;
+  readonly periodSeconds?: number;
+  /** 0 or undefined: without limit. */
+  readonly numUses?: number;
+  /** CIDR blocks from which the token may be used; empty or undefined: from anywhere. */
+  readonly boundCidrs?: readonly string[];
+  readonly tokenType?: 'service' | 'batch' | 'default-service' | 'default-batch' | 'default';
+  readonly noDefaultPolicy?: boolean;
+  /** False if the login must not be renewed. Default true. */
+  readonly renewable?: boolean;
+  /** Kept with the token and given back to `Engine.renewLogin`; no secrets. */
+  readonly renewData?: JsonObject;
+}
+
+/** A secret that ends: what the lease room keeps, and gives back to `Engine.renew` and `Engine.revoke`. */
+export interface LeaseGrant {
+  readonly ttlSeconds: number;
+  readonly maxTtlSeconds?: number;
+  readonly renewable: boolean;
+  readonly internal: JsonObject;
 }
 
 /** What a login or token route hands out; the token itself is made by the token room. */
@@ -75,6 +109,10 @@ export interface Response {
   readonly dress?: Dress;
   readonly data?: JsonValue;
   readonly auth?: AuthAnswer;
+  /** The pipeline turns it into a token and fills `auth`. */
+  readonly login?: LoginGrant;
+  /** The pipeline binds it to the caller's token and fills lease id and duration. */
+  readonly lease?: LeaseGrant;
   readonly warnings?: readonly string[];
   /** `accepted` is 202; `absent` is 404 with a body (kv v2's deleted version). Default: 200, or 204 without a body. */
   readonly outcome?: 'accepted' | 'absent';
@@ -135,10 +173,18 @@ export interface EngineContext {
   readonly log: Logger;
   /** The mount's options, e.g. `{version: "2"}`. */
   readonly options: Readonly<Record<string, string>>;
+  /** Ends in `/`, e.g. `auth/approle/`. */
+  readonly mountPath: string;
 }
 
 export interface Engine {
   readonly routes: readonly Route[];
+  /** Asks an auth method whether a login still stands, with its `renewData`; throws to refuse the renewal. */
+  renewLogin?(renewData: JsonObject): Promise<Partial<LoginGrant>>;
+  /** Lengthens a lease; throws to refuse. */
+  renew?(internal: JsonObject): Promise<Partial<LeaseGrant>>;
+  /** Ends what a lease stands for. Idempotent: it is repeated after a crash. */
+  revoke?(internal: JsonObject): Promise<void>;
   [Symbol.asyncDispose]?(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
+import type { LookupFunction } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -18,6 +19,7 @@ export interface AzureAddresses {
   readonly imdsUrl: string;
   readonly adminUrl: string;
   readonly caFile: string;
+  readonly keyVaultAudience: string;
 }
 
 interface Credentials {
@@ -149,6 +151,22 @@ export class LocalAzure {
     await this.#arm('DELETE', id, '2022-04-01');
   }
 
+  /** Names of the secrets of a vault, asked for as the identity would: a token from IMDS, then Key Vault. */
+  async secretNames(vaultUri: string, clientId: string): Promise<readonly string[]> {
+    const query = new URLSearchParams({
+      'api-version': '2018-02-01',
+      resource: this.addresses.keyVaultAudience,
+      client_id: clientId,
+    });
+    const imds = await fetch(`${this.addresses.imdsUrl}/metadata/identity/oauth2/token?${query}`, {
+      headers: { Metadata: 'true' },
+    });
+    const token = ((await imds.json()) as { access_token: string }).access_token;
+    const answer = await this.#call('GET', `${vaultUri}/secrets?api-version=7.5`, undefined, '', token);
+    const items = answer['value'] as readonly { id: string }[];
+    return items.map((item) => new URL(item.id).pathname.split('/')[2] ?? '');
+  }
+
   #groupPath(group: string): string {
     return `/subscriptions/${this.addresses.subscriptionId}/resourceGroups/${group}`;
   }
@@ -163,29 +181,40 @@ export class LocalAzure {
     url: string,
     body: string | undefined,
     type: string,
+    token = this.#token,
   ): Promise<Record<string, unknown>> {
     const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
     const headers: Record<string, string> = { accept: 'application/json' };
-    if (this.#token !== '') headers['authorization'] = `Bearer ${this.#token}`;
+    if (token !== '') headers['authorization'] = `Bearer ${token}`;
     if (body !== undefined) headers['content-type'] = type;
-    const call = request(url, { method, headers, ca: this.#ca, timeout: 10_000 }, (reply) => {
-      let text = '';
-      reply.setEncoding('utf8');
-      reply.on('data', (piece: string) => {
-        text += piece;
-      });
-      reply.on('end', () => {
-        const status = reply.statusCode ?? 0;
-        if (status >= 400) reject(new Error(`${method} ${new URL(url).pathname} gave ${status}: ${text}`));
-        else resolve(text === '' ? {} : (JSON.parse(text) as Record<string, unknown>));
-      });
-    });
+    const call = request(
+      url,
+      { method, headers, ca: this.#ca, lookup: toLoopback, timeout: 10_000 },
+      (reply) => {
+        let text = '';
+        reply.setEncoding('utf8');
+        reply.on('data', (piece: string) => {
+          text += piece;
+        });
+        reply.on('end', () => {
+          const status = reply.statusCode ?? 0;
+          if (status >= 400) reject(new Error(`${method} ${new URL(url).pathname} gave ${status}: ${text}`));
+          else resolve(text === '' ? {} : (JSON.parse(text) as Record<string, unknown>));
+        });
+      },
+    );
     call.on('error', reject);
     call.on('timeout', () => call.destroy(new Error(`${method} ${url} did not answer`)));
     call.end(body);
     return promise;
   }
 }
+
+/** `*.localhost` is loopback by RFC 6761, but not to every resolver. */
+const toLoopback: LookupFunction = (_name, options, done) => {
+  if (options.all) done(null, [{ address: '127.0.0.1', family: 4 }]);
+  else done(null, '127.0.0.1', 4);
+};
 
 /** The emulator prints one JSON line once it listens. */
 async function firstLine(child: ChildProcess): Promise<AzureAddresses> {

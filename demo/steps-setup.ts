@@ -101,10 +101,16 @@ async function initialise(stage: Stage): Promise<readonly string[]> {
       UNSEALED_WITHIN_MS,
     );
     const tookMs = Math.round(performance.now() - startedAt);
-    seen.push(
-      `${server.name} unsealed ${tookMs} ms after the answer of init; KEK ${status.sealKey ?? 'unknown'}`,
-    );
+    expect(status.sealKey.includes(`/secrets/${SECRET_NAME}/`), 'the status to name the KEK');
+    seen.push(`${server.name} unsealed ${tookMs} ms after the answer of init`);
   }
+  const { vault, identity } = stage.cluster;
+  const names = await stage.azure.secretNames(vault.vaultUri, identity.clientId);
+  expect(
+    names.length === 1 && names[0] === SECRET_NAME,
+    `the KEK to be the only secret, not ${names.join(', ')}`,
+  );
+  seen.push(`the Key Vault holds one secret now: ${SECRET_NAME}`);
   return seen;
 }
 

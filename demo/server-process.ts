@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SealStatus } from '../src/client/answers.ts';
 import { VaultClient } from '../src/client/client.ts';
 
 export interface ServerPlace {
@@ -85,6 +86,12 @@ export class ServerProcess {
     child.kill(signal);
     await gone;
   }
+}
+
+/** The status once it says unsealed. */
+export async function unsealed(server: ServerProcess): Promise<SealStatus | undefined> {
+  const status = await server.client.sealStatus();
+  return status.sealed ? undefined : status;
 }
 
 function hclOf(place: ServerPlace, dataFolder: string, seal: SealStanza): string {

@@ -2,8 +2,9 @@
 
 import { runLatchkey } from './command-line.ts';
 import { expect, until } from './conditions.ts';
+import { unsealed } from './server-process.ts';
 import { GROUP, IDENTITY, LOCATION, SECRET_NAME, type Stage, VAULT } from './stage.ts';
-import type { Step } from './story.ts';
+import type { Step } from './step.ts';
 
 const UNSEALED_WITHIN_MS = 5_000;
 
@@ -124,10 +125,4 @@ async function putSecret(stage: Stage): Promise<readonly string[]> {
   const get = await runLatchkey(standby, ['kv', 'get', '-field=message', 'secret/hello'], stage.rootToken);
   expect(get.stdout.trim() === 'world', `the standby to give the secret back: ${get.stderr}`);
   return [`written on ${active.name} (active), read through ${standby.name} (standby): message=world`];
-}
-
-/** The status once it says unsealed. */
-export async function unsealed(server: Stage['servers'][number]) {
-  const status = await server.client.sealStatus();
-  return status.sealed ? undefined : status;
 }

@@ -2,10 +2,9 @@
 
 import { runLatchkey } from './command-line.ts';
 import { expect, until } from './conditions.ts';
-import type { ServerProcess } from './server-process.ts';
+import { type ServerProcess, unsealed } from './server-process.ts';
 import { SECRET_NAME, type Stage, VAULT } from './stage.ts';
-import { unsealed } from './steps-setup.ts';
-import type { Step } from './story.ts';
+import type { Step } from './step.ts';
 
 export const UNSEAL_STEPS: readonly Step[] = [
   {

@@ -106,7 +106,6 @@ function printUnsealAdvice(call: CommandCall, wanted: InitRequest): void {
       'of them are needed before a node serves requests again.',
     `The root key itself is stored nowhere in clear. With fewer than ${secretThreshold} shares left, nothing in ` +
       'this cluster can be read any more.',
-    'A quorum of the shares can be exchanged for new ones: see "operator rekey".',
   ]) {
     call.terminal.print(`\n${wrap(paragraph)}`);
   }

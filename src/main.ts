@@ -159,6 +159,11 @@ async function openServer(
     import('./server/server.ts'),
     import('./system/system-engine.ts'),
   ]);
+  const [{ fileSinkType }, { stdoutSinkType }, { socketSinkType }] = await Promise.all([
+    import('./audit/file/file-sink.ts'),
+    import('./audit/stdout/stdout-sink.ts'),
+    import('./audit/socket/socket-sink.ts'),
+  ]);
   const cluster = await openCluster(config, log);
   const [first] = config.listeners;
   if (first === undefined) throw new LatchkeyError('config_invalid', 'the configuration has no listener');
@@ -174,6 +179,8 @@ async function openServer(
     openStorage: open,
     storageType: config.storage.type,
     system: systemRoom,
+    auditSinks: new Map([fileSinkType, stdoutSinkType, socketSinkType].map((type) => [type.type, type])),
+    auditDevices: [],
     engines: new Map([[kvEngine.type, kvEngine]]),
     cluster,
     clusterName: config.clusterName,

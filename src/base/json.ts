@@ -6,6 +6,7 @@ declare global {
   interface JSON {
     /** ECMAScript proposal "JSON.parse source text access"; in V8, and not yet in TypeScript's library. */
     rawJSON(text: string): unknown;
+    isRawJSON(value: unknown): boolean;
   }
 }
 

@@ -7,6 +7,8 @@ export const CORE_PREFIX = 'core/';
 export const TOKEN_PREFIX = 'token/';
 /** The active node's certificate and key of the cluster port. */
 export const CLUSTER_PREFIX = 'cluster/';
+/** Audit devices and their salts. */
+export const AUDIT_PREFIX = 'audit/';
 /** Below it, one folder per mount, named by the mount's uuid. */
 export const MOUNT_PREFIX = 'mount/';
 /** Plain: the cluster id of an initialisation that has begun, so that it can be repeated. */

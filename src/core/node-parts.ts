@@ -1,5 +1,7 @@
 // What main.ts puts into a node: the concrete storage, seal, engines and addresses.
 
+import type { AuditDeviceEntry } from '../audit/audit-table.ts';
+import type { AuditSinkType } from '../audit/device.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -20,6 +22,10 @@ export interface NodeParts {
   /** For seal-status, also before the storage was opened. */
   readonly storageType: string;
   readonly system: SystemRoom;
+  /** Kinds of audit devices, by name. */
+  readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
+  /** Of the config's `audit` stanzas. */
+  readonly auditDevices: readonly AuditDeviceEntry[];
   /** Types that can be mounted, by name. */
   readonly engines: ReadonlyMap<string, EngineType>;
   /** Undefined for a single node, whose calls nobody forwards. */

@@ -77,6 +77,7 @@ export class Node implements CallHandler, NodePort {
   /** After SIGHUP: a sealed node tries again now. */
   poke(): void {
     this.#unsealer.poke();
+    this.#tenure?.reopenAudit();
   }
 
   get isActive(): boolean {

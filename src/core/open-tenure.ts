@@ -35,6 +35,8 @@ export async function openTenure(
       leadership,
       engines: parts.engines,
       system: parts.system,
+      auditSinks: parts.auditSinks,
+      auditDevices: parts.auditDevices,
       node,
       members: () => membersOf(parts, members),
       clock,

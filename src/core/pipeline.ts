@@ -2,6 +2,7 @@
 // so that the compiler refuses to decide before it has authenticated, or to handle what was not written down.
 
 import type { AuditBroker } from '../audit/broker.ts';
+import type { AuditedRequest, AuditedResponse } from '../audit/entry.ts';
 import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Caller, Operation, Request, Response } from '../engine/engine.ts';
@@ -128,14 +129,15 @@ async function decide(parts: PipelineParts, authenticated: Authenticated): Promi
   const { located, caller, request } = authenticated;
   const access = located.found?.match?.route.access ?? 'token';
   if (!mayDo(caller, { path: located.call.path, operation: request.operation, access })) {
-    await recordOutcome(parts, authenticated, 'denied');
-    throw new LatchkeyError('permission_denied', 'permission denied');
+    const refusal = new LatchkeyError('permission_denied', 'permission denied');
+    await recordRefusal(parts, authenticated, refusal);
+    throw refusal;
   }
   return { step: 'decided', authenticated };
 }
 
 async function recordRequest(parts: PipelineParts, decided: Decided): Promise<Recorded> {
-  await parts.audit.record({ ...entryOf(parts, decided.authenticated), type: 'request', outcome: undefined });
+  await parts.audit.record({ ...entryOf(parts, decided.authenticated), response: undefined, error: '' });
   return { step: 'recorded', decided };
 }
 
@@ -145,7 +147,7 @@ async function handle(parts: PipelineParts, recorded: Recorded): Promise<Handled
     const response = await dispatch(located, request);
     return { step: 'handled', recorded, response };
   } catch (error) {
-    await recordOutcome(parts, recorded.decided.authenticated, 'failed');
+    await recordRefusal(parts, recorded.decided.authenticated, error);
     throw error;
   }
 }
@@ -178,7 +180,18 @@ function fallback<H>(operations: Partial<Record<Operation, H>>, operation: Opera
 
 async function finish(parts: PipelineParts, handled: Handled): Promise<Answer> {
   const { authenticated } = handled.recorded.decided;
-  await recordOutcome(parts, authenticated, 'ok');
+  const { data, auth } = handled.response;
+  const response = {
+    data,
+    auth: auth === undefined ? undefined : { ...auth },
+    leaseId: '',
+    wrapInfo: undefined,
+  };
+  await parts.audit.record({
+    ...entryOf(parts, authenticated),
+    response: response as AuditedResponse,
+    error: '',
+  });
   // Checked after every value was read: a value read under a lease that had run out may be old.
   if (!parts.holds()) throw new LatchkeyError('fenced', 'this node lost the lead while it answered');
   return {
@@ -188,22 +201,37 @@ async function finish(parts: PipelineParts, handled: Handled): Promise<Answer> {
   };
 }
 
-function recordOutcome(
-  parts: PipelineParts,
-  authenticated: Authenticated,
-  outcome: 'ok' | 'denied' | 'failed',
-): Promise<void> {
-  return parts.audit.record({ ...entryOf(parts, authenticated), type: 'response', outcome });
+/** Only the public text: what is private in an error is for the node's own log. */
+function recordRefusal(parts: PipelineParts, authenticated: Authenticated, error: unknown): Promise<void> {
+  const text = error instanceof LatchkeyError ? error.message : 'internal error';
+  return parts.audit.record({ ...entryOf(parts, authenticated), response: undefined, error: text });
 }
 
 function entryOf(parts: PipelineParts, authenticated: Authenticated) {
   const { located, request, caller } = authenticated;
-  return {
-    requestId: request.id,
-    timeMs: parts.clock.now(),
+  const mount = located.found?.mounted.entry;
+  const audited: AuditedRequest = {
+    id: request.id,
     operation: request.operation,
     path: located.call.path,
+    mountPoint: mount?.path ?? '',
+    mountType: mount?.type ?? '',
+    mountAccessor: mount?.accessor ?? '',
     remoteAddress: request.remoteAddress,
-    displayName: caller?.displayName,
+    input: request.input,
+    caller:
+      caller === undefined
+        ? undefined
+        : {
+            token: located.call.token ?? '',
+            accessor: caller.accessor,
+            displayName: caller.displayName,
+            policies: caller.policies,
+            metadata: caller.metadata,
+            entityId: caller.entityId,
+            tokenType: 'service',
+          },
+    wrapTtlSeconds: 0,
   };
+  return { timeMs: parts.clock.now(), request: audited };
 }

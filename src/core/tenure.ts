@@ -1,7 +1,9 @@
 // Everything that exists only while this node leads. Opening a step registers its own closing, and closing runs in
 // reverse, so there is no list of things to stop.
 
+import type { AuditDeviceEntry } from '../audit/audit-table.ts';
 import { AuditBroker } from '../audit/broker.ts';
+import type { AuditSinkType } from '../audit/device.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import type { SecretBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -17,7 +19,7 @@ import type { SystemRoom } from '../system/system-engine.ts';
 import { tokenEngine } from '../token/token-engine.ts';
 import { TokenStore } from '../token/token-store.ts';
 import type { Answer, Call } from './call.ts';
-import { CORE_PREFIX, MOUNT_PREFIX, TOKEN_PREFIX } from './layout.ts';
+import { AUDIT_PREFIX, CORE_PREFIX, MOUNT_PREFIX, TOKEN_PREFIX } from './layout.ts';
 import { Mounts } from './mounts.ts';
 import { runPipeline } from './pipeline.ts';
 import { createRecoveryKey } from './recovery.ts';
@@ -30,6 +32,8 @@ export interface TenureParts {
   readonly engines: ReadonlyMap<string, EngineType>;
   readonly node: NodePort;
   readonly system: SystemRoom;
+  readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
+  readonly auditDevices: readonly AuditDeviceEntry[];
   members(): readonly MemberView[];
   readonly clock: Clock;
   readonly random: Random;
@@ -58,7 +62,7 @@ export class Tenure implements AsyncDisposable {
     this.#tokens = rooms.tokens;
     this.#used = rooms.used;
     this.#callTokens = rooms.callTokens;
-    this.#audit = new AuditBroker([], parts.log.child('audit'));
+    this.#audit = rooms.audit;
     this.#closing = closing;
     this.since = parts.clock.now();
   }
@@ -117,6 +121,11 @@ export class Tenure implements AsyncDisposable {
     return { recoveryKeys, rootToken: token };
   }
 
+  /** After SIGHUP: rotated audit files are opened anew. */
+  reopenAudit(): Promise<void> {
+    return this.#audit.reopen();
+  }
+
   /** Runs `close` when the tenure ends, before what was opened earlier is closed. */
   onClose(close: () => Promise<void>): void {
     this.#closing.defer(close);
@@ -142,6 +151,7 @@ export interface Reissued {
 }
 
 interface Rooms {
+  readonly audit: AuditBroker;
   readonly router: Router;
   readonly tokens: TokenStore;
   readonly used: UsedMark;
@@ -159,6 +169,14 @@ async function openRooms(
   const tokens = await TokenStore.open(view(TOKEN_PREFIX));
   const used = await UsedMark.open(view(CORE_PREFIX));
   const router = new Router();
+  const audit = await AuditBroker.open({
+    view: view(AUDIT_PREFIX),
+    sinkTypes: parts.auditSinks,
+    declared: parts.auditDevices,
+    random,
+    log: log.child('audit'),
+  });
+  closing.use(audit);
   const callTokens = new WeakMap<Request, string>();
   const open = (entry: MountEntry, type: EngineType, engineView: View) =>
     type.open({
@@ -184,6 +202,12 @@ async function openRooms(
     stepDown: () => end('step_down'),
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => void (await barrier.rotate(leadership.fence)),
+    audit: {
+      list: () => audit.entries,
+      enable: (entry: AuditDeviceEntry) => audit.enable(entry),
+      disable: (path: string) => audit.disable(path),
+      hash: (path: string, value: string) => audit.hash(path, value),
+    },
     mounts: () => mounts.list(),
     mount: mounts.mount.bind(mounts),
     unmount: mounts.unmount.bind(mounts),
@@ -197,7 +221,7 @@ async function openRooms(
     const entry = builtIn(random, path, type.type);
     router.mount(entry, await open(entry, type, view(`${type.type}/`)));
   }
-  return { router, tokens, used, callTokens };
+  return { audit, router, tokens, used, callTokens };
 }
 
 function builtIn(random: Random, path: string, type: string): MountEntry {

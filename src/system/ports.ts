@@ -108,12 +108,29 @@ export interface MountRequest {
   readonly options: Readonly<Record<string, string>>;
 }
 
+export interface AuditDeviceView {
+  /** Ends in `/`. */
+  readonly path: string;
+  readonly type: string;
+  readonly description: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly local: boolean;
+}
+
+export interface AuditPort {
+  list(): readonly AuditDeviceView[];
+  enable(device: AuditDeviceView): Promise<void>;
+  disable(path: string): Promise<void>;
+  hash(path: string, value: string): string;
+}
+
 /** Answered by the active node alone. */
 export interface TenurePort {
   members(): readonly MemberView[];
   stepDown(): void;
   keyStatus(): KeyStatusView;
   rotate(): Promise<void>;
+  readonly audit: AuditPort;
   mounts(): readonly MountView[];
   mount(request: MountRequest): Promise<void>;
   unmount(path: string): Promise<void>;

@@ -1,6 +1,7 @@
 // The engine behind sys/: one list of routes from the families. The local part lives as long as the node.
 
 import type { EngineType, Route } from '../engine/engine.ts';
+import { auditRoutes } from './audit-routes.ts';
 import { healthRoutes } from './health.ts';
 import { mountRoutes } from './mount-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
@@ -24,7 +25,12 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
     type: 'system',
     kind: 'system',
     open: async () => ({
-      routes: [...localRoutes(node, now), ...tenureRoutes(tenure), ...mountRoutes(tenure)],
+      routes: [
+        ...localRoutes(node, now),
+        ...tenureRoutes(tenure),
+        ...mountRoutes(tenure),
+        ...auditRoutes(tenure.audit),
+      ],
     }),
   };
 }

@@ -1,0 +1,131 @@
+// One audit line: JSON with the members of Vault's audit log, strings of value hidden by an HMAC under the device's
+// salt. https://developer.hashicorp.com/vault/docs/audit
+
+import { createHmac } from 'node:crypto';
+import type { SecretBytes } from '../base/bytes.ts';
+import { rfc3339 } from '../base/clock.ts';
+import { isObject, type JsonObject, type JsonValue } from '../base/json.ts';
+import type { AuditEntry, AuditedCaller, AuditedResponse } from './entry.ts';
+
+export interface FormatOptions {
+  /** 32 bytes, the device's own. */
+  readonly salt: SecretBytes;
+  /** Nothing is hidden. For debugging; the log is then as secret as the storage. */
+  readonly logRaw: boolean;
+  /** Default true, as in Vault. */
+  readonly hmacAccessor: boolean;
+  /** Lists of keys in answers are replaced by their number. */
+  readonly elideListResponses: boolean;
+  /** Put before each line. */
+  readonly prefix: string;
+}
+
+/** How `sys/audit-hash` and every line spell a hidden string. */
+export function auditHash(salt: SecretBytes, value: string): string {
+  return `hmac-sha256:${createHmac('sha256', salt.expose()).update(value).digest('hex')}`;
+}
+
+export function formatEntry(entry: AuditEntry, options: FormatOptions): string {
+  const hide = options.logRaw ? (value: string) => value : (value: string) => auditHash(options.salt, value);
+  const { request, response } = entry;
+  const line: JsonObject = {
+    time: rfc3339(entry.timeMs),
+    type: response === undefined && entry.error === '' ? 'request' : 'response',
+    auth: request.caller === undefined ? {} : authOf(request.caller, options, hide),
+    request: {
+      id: request.id,
+      operation: request.operation,
+      mount_point: request.mountPoint,
+      mount_type: request.mountType,
+      mount_accessor: request.mountAccessor,
+      ...(request.caller === undefined ? {} : tokenOf(request.caller, options, hide)),
+      namespace: { id: 'root' },
+      path: request.path,
+      data: hideStrings(request.input, hide),
+      remote_address: request.remoteAddress,
+      ...(request.wrapTtlSeconds > 0 ? { wrap_ttl: request.wrapTtlSeconds } : {}),
+    },
+  };
+  if (response !== undefined) {
+    const { mountPoint, mountType, mountAccessor } = request;
+    line['response'] = {
+      mount_point: mountPoint,
+      mount_type: mountType,
+      mount_accessor: mountAccessor,
+      ...responseOf(response, request.operation === 'list' && options.elideListResponses, options, hide),
+    };
+  }
+  if (entry.error !== '') line['error'] = entry.error;
+  return `${options.prefix}${JSON.stringify(line)}\n`;
+}
+
+type Hide = (value: string) => string;
+
+function authOf(caller: AuditedCaller, options: FormatOptions, hide: Hide): JsonObject {
+  return {
+    ...tokenNames(caller, options, hide),
+    display_name: caller.displayName,
+    policies: [...caller.policies],
+    token_policies: [...caller.policies],
+    metadata: { ...caller.metadata },
+    entity_id: caller.entityId,
+    token_type: caller.tokenType,
+  };
+}
+
+function tokenNames(caller: AuditedCaller, options: FormatOptions, hide: Hide) {
+  return {
+    client_token: hide(caller.token),
+    accessor: options.hmacAccessor ? hide(caller.accessor) : caller.accessor,
+  };
+}
+
+function tokenOf(caller: AuditedCaller, options: FormatOptions, hide: Hide): JsonObject {
+  const names = tokenNames(caller, options, hide);
+  return { client_token: names.client_token, client_token_accessor: names.accessor };
+}
+
+function responseOf(
+  response: AuditedResponse,
+  elide: boolean,
+  options: FormatOptions,
+  hide: Hide,
+): JsonObject {
+  const shown: JsonObject = {};
+  if (response.data !== undefined)
+    shown['data'] = hideStrings(elide ? elided(response.data) : response.data, hide);
+  if (response.auth !== undefined) shown['auth'] = hideMembers(response.auth, options, hide);
+  if (response.leaseId !== '') shown['secret'] = { lease_id: response.leaseId };
+  if (response.wrapInfo !== undefined) shown['wrap_info'] = hideMembers(response.wrapInfo, options, hide);
+  return shown;
+}
+
+/** Only what names a token is hidden in `auth` and `wrap_info`: policies and times are what an auditor reads. */
+function hideMembers(members: JsonObject, options: FormatOptions, hide: Hide): JsonObject {
+  const secret = ['client_token', 'token'];
+  const accessors = options.hmacAccessor ? ['accessor', 'wrapped_accessor'] : [];
+  return Object.fromEntries(
+    Object.entries(members).map(([name, value]) => {
+      const hidden = secret.includes(name) || accessors.includes(name);
+      return [name, hidden && typeof value === 'string' && value !== '' ? hide(value) : value];
+    }),
+  );
+}
+
+function elided(data: JsonValue): JsonValue {
+  if (!isObject(data)) return data;
+  const { keys, key_info: info } = data;
+  return {
+    ...data,
+    ...(Array.isArray(keys) ? { keys: keys.length } : {}),
+    ...(isObject(info) ? { key_info: Object.keys(info).length } : {}),
+  };
+}
+
+/** Every string value at every depth; names of members stay readable, as in Vault. */
+function hideStrings(value: JsonValue, hide: Hide): JsonValue {
+  if (typeof value === 'string') return hide(value);
+  if (Array.isArray(value)) return value.map((item) => hideStrings(item, hide));
+  if (!isObject(value) || JSON.isRawJSON(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, hideStrings(member, hide)]));
+}

@@ -164,7 +164,10 @@ function keepAlive(session: ClientHttp2Session, pingMs: number): void {
   let waiting = false;
   const timer = setInterval(() => {
     if (waiting) {
-      session.destroy(new Error('the active node no longer answers pings'));
+      // After the sockets were read: if it was this process that stood still, the pong lies there unread.
+      setImmediate(() => {
+        if (waiting) session.destroy(new Error('the active node no longer answers pings'));
+      });
       return;
     }
     waiting = true;
@@ -247,10 +250,13 @@ async function readAnswer(stream: ClientHttp2Stream, headers: IncomingHttpHeader
 }
 
 function readNow(answer: Uint8Array): number {
-  const value = parseJson(fromUtf8(answer), 4);
-  const now = isObject(value) ? value['now'] : undefined;
-  if (typeof now !== 'number') throw unanswered('internal', 'an echo without a time');
-  return now;
+  try {
+    const value = parseJson(fromUtf8(answer), 4);
+    if (isObject(value) && typeof value['now'] === 'number') return value['now'];
+  } catch {
+    // Said below, as for an answer without a time.
+  }
+  throw unanswered('internal', 'an echo without a time');
 }
 
 /** Gives one caller up without giving up what others wait for as well. */

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { type EventEmitter, once } from 'node:events';
 import * as http2 from 'node:http2';
-import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
+import { connect as connectTcp, createServer as createTcpServer, type Socket } from 'node:net';
 import { afterEach, test } from 'node:test';
 import { type ConnectionOptions, connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { fromUtf8, toBase64, utf8 } from '../base/bytes.ts';
@@ -51,14 +51,26 @@ function link(
   return made;
 }
 
-/** Passes bytes on, and counts the connections that came. */
+/** Passes bytes on, counts the connections that came, and cuts them when told to. */
 async function countingProxy(listener: ClusterListener) {
-  const counted = { connections: 0, address: { host: '127.0.0.1', port: 0 } };
+  const ends = new Set<Socket>();
+  const counted = {
+    connections: 0,
+    address: { host: '127.0.0.1', port: 0 },
+    cut: () => {
+      for (const end of ends) end.destroy();
+    },
+  };
   const proxy = createTcpServer((socket) => {
     counted.connections += 1;
     const onward = connectTcp(listener.address.port, '127.0.0.1');
     socket.pipe(onward).pipe(socket);
-    for (const end of [socket, onward]) end.on('error', () => {});
+    for (const [end, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      ends.add(end.on('error', () => {}).on('close', () => other.destroy()));
+    }
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
@@ -369,6 +381,47 @@ test('a tenure that ends with grace answers what it has begun and refuses the re
   await stopped;
 });
 
+/** Lets so many turns of the event loop go by, to strike at a different point each time. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((done) => setImmediate(done));
+}
+
+test('whenever a tenure ends or the connection is cut, nothing that was handled is called undelivered', async () => {
+  const seen = { answered: 0, not_delivered: 0, unknown: 0 };
+  for (let round = 0; round < 60; round += 1) {
+    const handled = new Set<string>();
+    const listener = await listen({
+      request: async (request) => {
+        handled.add(fromUtf8(request));
+        await turns(round % 4);
+        return request;
+      },
+    });
+    const proxy = await countingProxy(listener);
+    const active = link(proxy);
+    await active.send(utf8('connect'), never);
+    const sends = Array.from({ length: 20 }, async (_, count) => {
+      await turns(count);
+      await active.send(utf8(`${count}`), never);
+    });
+    const outcomes = Promise.allSettled(sends);
+    await turns(round % 20);
+    if (round % 3 === 0) proxy.cut();
+    await listener.stopServing(round % 3 === 1 ? 1_000 : 0);
+    for (const [count, outcome] of (await outcomes).entries()) {
+      if (outcome.status === 'fulfilled') seen.answered += 1;
+      else {
+        assert.ok(outcome.reason instanceof wire.ForwardFault, String(outcome.reason));
+        const { delivery, detail } = outcome.reason;
+        seen[delivery] += 1;
+        assert.ok(delivery === 'unknown' || !handled.has(`${count}`), `round ${round}, ${count}: ${detail}`);
+      }
+    }
+    await active.close();
+  }
+  for (const [outcome, count] of Object.entries(seen)) assert.ok(count > 0, outcome);
+});
+
 test('grace has an end', async () => {
   const { request, begun, ended } = hanging();
   const listener = await listen({ request });
@@ -476,10 +529,10 @@ test('more bytes than the active node will hold are refused undelivered, and roo
 });
 
 test('a connection that says nothing is dropped; pings keep a quiet one', async () => {
-  const listener = await listen({}, { idleMsMax: 200 });
+  const listener = await listen({}, { idleMsMax: 400 });
   const silent = await rawSession(listener);
   const counting = await countingProxy(listener);
-  const active = link(counting, { pingMs: 40 });
+  const active = link(counting, { pingMs: 50 });
   await active.send(utf8('x'), never);
   await closing(silent);
   assert.equal(fromUtf8(await active.send(utf8('x'), never)), 'x');

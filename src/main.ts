@@ -139,7 +139,8 @@ function openStorage(config: ServerConfig, log: AdjustableLogger): OpenStorage {
       log.error('the storage cannot go on in this process; ending it, so that it is started anew', {
         reason,
       });
-      process.exit(1);
+      // Not process.exit: it would join LMDB's writer thread, which waits for the lock that is the trouble.
+      process.kill(process.pid, 'SIGKILL');
     };
     return openLmdb({ path: storage.path, ...parts, log: log.child('storage'), onPanic });
   };

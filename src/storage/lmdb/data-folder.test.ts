@@ -13,8 +13,8 @@ import { silentLogger } from '../../base/log.ts';
 import { systemRandom } from '../../base/random.ts';
 import { unfenced } from '../storage.ts';
 import { openLmdb } from './lmdb.ts';
-import { startPeer } from './peer-process.ts';
 import { ownIdentity, provablyGone } from './process-identity.ts';
+import { startPeer } from './test/peer-process.ts';
 
 const NOBODY = 65_534;
 

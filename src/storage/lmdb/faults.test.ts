@@ -13,8 +13,8 @@ import { advertOf, type Candidate, eventually } from '../election.contract.ts';
 import { unfenced } from '../storage.ts';
 import { LmdbEnvironment } from './environment.ts';
 import { openLmdb } from './lmdb.ts';
-import { type Peer, type PeerOptions, startPeer } from './peer-process.ts';
 import { valueKey } from './records.ts';
+import { type Peer, type PeerOptions, startPeer } from './test/peer-process.ts';
 
 // Real processes on one environment, killed, stopped and starved.
 

@@ -8,7 +8,7 @@ import { systemRandom } from '../../base/random.ts';
 import { type Candidate, electionContract } from '../election.contract.ts';
 import { storageContract } from '../storage.contract.ts';
 import { openLmdb } from './lmdb.ts';
-import { type Peer, startPeer } from './peer-process.ts';
+import { type Peer, startPeer } from './test/peer-process.ts';
 
 function options(path: string, clock: Clock = systemClock, leaseMs = 600_000) {
   return {

@@ -1,14 +1,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { type ErrorCode, LatchkeyError } from '../../base/errors.ts';
+import { type ErrorCode, LatchkeyError } from '../../../base/errors.ts';
 import {
   STORAGE_BATCH_CHANGES_MAX,
   STORAGE_KEY_BYTES_MAX,
   STORAGE_VALUE_BYTES_MAX,
-} from '../../base/limits.ts';
-import type { Change, Fence, ListOptions, Storage, Unfenced } from '../storage.ts';
-import { unfenced } from '../storage.ts';
+} from '../../../base/limits.ts';
+import type { Change, Fence, ListOptions, Storage, Unfenced } from '../../storage.ts';
+import { unfenced } from '../../storage.ts';
 
 // For tests: starts `peer-main.ts` and speaks with it, so that storage and election are tried between real processes.
 

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
-import { systemClock } from '../../base/clock.ts';
-import { explain, LatchkeyError } from '../../base/errors.ts';
-import { silentLogger } from '../../base/log.ts';
-import { systemRandom } from '../../base/random.ts';
-import type { Leadership } from '../election.ts';
-import { unfenced } from '../storage.ts';
-import { LmdbEnvironment } from './environment.ts';
-import { openLmdb } from './lmdb.ts';
+import { systemClock } from '../../../base/clock.ts';
+import { explain, LatchkeyError } from '../../../base/errors.ts';
+import { silentLogger } from '../../../base/log.ts';
+import { systemRandom } from '../../../base/random.ts';
+import type { Leadership } from '../../election.ts';
+import { unfenced } from '../../storage.ts';
+import { LmdbEnvironment } from '../environment.ts';
+import { openLmdb } from '../lmdb.ts';
 import type { PeerCall, PeerMessage } from './peer-process.ts';
 
 // For tests: one node's storage and election in a process of its own, driven over IPC. Started by `startPeer`.

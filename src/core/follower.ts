@@ -21,6 +21,8 @@ export interface FollowerParts {
 
 /** Milliseconds between two looks at who leads; a look costs one read of the storage. */
 const LOOK_MS = 150;
+/** Milliseconds that a former leader has to answer what was sent to it before. */
+const ANSWER_GRACE_MS = 1_500;
 /** Without an answer for so long (two heartbeats), `sys/health` says that the active node cannot be reached. */
 const UNREACHABLE_MS = 2 * HEARTBEAT_INTERVAL_MS;
 
@@ -60,7 +62,7 @@ export class Follower {
       }
       await this.#parts.clock.sleep(LOOK_MS, signal).catch(() => {});
     }
-    await this.#drop();
+    this.#drop();
     this.#leader = undefined;
   }
 
@@ -68,7 +70,7 @@ export class Follower {
     const leader = await stores.election.leader();
     this.#leader = leader;
     if (leader?.epoch === this.#link?.epoch) return;
-    await this.#drop();
+    this.#drop();
     if (leader === undefined || leader.advert.nodeId === this.#parts.nodeId) return;
     using identity = await readIdentity(stores.barrier.view(CLUSTER_PREFIX), leader.epoch);
     // The new leader publishes its certificate a moment after it was elected; the next look will find it.
@@ -99,10 +101,10 @@ export class Follower {
     );
   }
 
-  async #drop(): Promise<void> {
-    const link = this.#link;
+  /** Calls under way may still be answered by a leader that closes in good order; nobody waits for them here. */
+  #drop(): void {
+    this.#link?.active.close(ANSWER_GRACE_MS).catch(() => {});
     this.#link = undefined;
     this.#lastEchoAt = Number.NEGATIVE_INFINITY;
-    await link?.active.close();
   }
 }

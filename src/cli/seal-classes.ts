@@ -12,6 +12,8 @@ const ASSIGN_ROLE =
   'az role assignment create --role "Key Vault Secrets User" --assignee-object-id <principal-id> ' +
   '--assignee-principal-type ServicePrincipal --scope <key-vault-resource-id>';
 const ASK_VAULT = 'curl -v https://<vault-name>.vault.azure.net/healthstatus';
+const ASK_IMDS = 'curl -H Metadata:true "http://169.254.169.254/metadata/instance?api-version=2021-02-01"';
+const RESTORE = 'restore the storage from a backup; journalctl -u latchkey -n 50 has the details';
 
 /** Same names as in docs/errors.md and the server's log. */
 const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
@@ -27,6 +29,10 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
     sentence: 'the connection to Azure was not answered: a firewall, a route or a private link drops it',
     remedy: ASK_VAULT,
   },
+  tcp_reset: {
+    sentence: 'the connection to Azure was cut: by a firewall or proxy on the way, or the vault is gone',
+    remedy: ASK_VAULT,
+  },
   tls_untrusted: {
     sentence: 'the certificate that Azure presented is not signed by a CA that this node trusts',
     remedy: 'openssl s_client -connect <vault-name>.vault.azure.net:443 -showcerts </dev/null',
@@ -37,7 +43,7 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
   },
   imds_unreachable: {
     sentence: 'the managed-identity endpoint of this machine (IMDS) cannot be reached',
-    remedy: 'curl -H Metadata:true "http://169.254.169.254/metadata/instance?api-version=2021-02-01"',
+    remedy: ASK_IMDS,
   },
   imds_timeout: {
     sentence: 'the managed-identity endpoint of this machine (IMDS) does not answer in time',
@@ -51,6 +57,14 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
     sentence: 'the managed-identity endpoint is being updated, which takes up to 70 seconds',
     remedy: 'wait; nothing else is needed',
   },
+  imds_throttled: {
+    sentence: 'the managed-identity endpoint of this machine (IMDS) throttles its callers',
+    remedy: 'wait; nothing else is needed, unless something else on this machine asks it all the time',
+  },
+  imds_failed: {
+    sentence: 'the managed-identity endpoint of this machine (IMDS) answers with an error of its own',
+    remedy: ASK_IMDS,
+  },
   entra_rejected: {
     sentence: 'Microsoft Entra refused to sign the identity in',
     remedy: 'az ad sp show --id <client-id>   # and compare tenant_id and client_id of the seal stanza',
@@ -58,6 +72,14 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
   keyvault_unauthorized: {
     sentence: 'Key Vault does not accept the token: it belongs to another tenant or audience',
     remedy: 'az keyvault show --name <vault-name> --query properties.tenantId',
+  },
+  keyvault_audience: {
+    sentence: 'Key Vault asks for a token of another audience than the node asked for',
+    remedy: 'set audience in the seal stanza to what the vault asks for, if you trust it',
+  },
+  keyvault_forbidden: {
+    sentence: 'Key Vault refused the identity',
+    remedy: 'az keyvault show --name <vault-name> --query properties',
   },
   keyvault_forbidden_rbac: {
     sentence: 'Key Vault refused the identity (ForbiddenByRbac): it has no role that allows this',
@@ -72,14 +94,23 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
     sentence: "Key Vault refused this node's address (ForbiddenByFirewall)",
     remedy: 'az keyvault network-rule add --name <vault-name> --ip-address <address-of-this-node>',
   },
+  keyvault_not_found: {
+    sentence: 'what answers under the name of the Key Vault does not know that vault',
+    remedy: 'az keyvault show --name <vault-name> --query properties.vaultUri',
+  },
   keyvault_secret_disabled: {
     sentence: 'the secret that holds the key-encryption key is disabled',
     remedy:
       'az keyvault secret set-attributes --vault-name <vault-name> --name <secret-name> --version <version> --enabled true',
   },
-  keyvault_secret_not_found: {
-    sentence: 'the secret that holds the key-encryption key is not there; it may have been deleted',
+  keyvault_secret_deleted: {
+    sentence: 'the secret that holds the key-encryption key is deleted, and can be recovered',
     remedy: 'az keyvault secret recover --vault-name <vault-name> --name <secret-name>',
+  },
+  keyvault_secret_not_found: {
+    sentence:
+      'the secret that holds the key-encryption key is not there, in the version that sealed this data',
+    remedy: 'az keyvault secret list-deleted --vault-name <vault-name>   # else restore its backup',
   },
   keyvault_secret_expired: {
     sentence: 'the secret that holds the key-encryption key is outside its time of validity',
@@ -101,6 +132,48 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
   kek_mismatch: {
     sentence: 'the key-encryption key found does not open the stored root key: it is another one',
     remedy: 'az keyvault secret list-versions --vault-name <vault-name> --name <secret-name> --query "[].id"',
+  },
+  kek_malformed: {
+    sentence: 'the secret that should hold the key-encryption key holds something else',
+    remedy: 'az keyvault secret list-versions --vault-name <vault-name> --name <secret-name> --query "[].id"',
+  },
+  kek_belongs_to_another_cluster: {
+    sentence: 'the secret of that name belongs to another cluster, or to nobody',
+    remedy: 'choose another secret_name in the seal stanza, or set adopt = true to take that secret over',
+  },
+  variant_mismatch: {
+    sentence:
+      'the data was sealed by another variant of the seal: with a key, and the node is set to a secret',
+    remedy: 'set the seal stanza as it was when the cluster was initialised',
+  },
+  copy_malformed: {
+    sentence: 'the stored copy of the root key is damaged, or of a newer version',
+    remedy: RESTORE,
+  },
+  root_keys_altered: {
+    sentence: 'the stored record of the root key was altered or mixed up',
+    remedy: RESTORE,
+  },
+  cluster_id_mismatch: {
+    sentence: 'the storage belongs to another cluster than the one that cluster_id in the config pins',
+    remedy: 'correct the path of the storage, or cluster_id, in the config, and restart',
+  },
+  no_copy_for_seal: {
+    sentence: 'the data was sealed by another seal than the one in the config',
+    remedy: 'set the seal stanza, and its name, as they were when the cluster was initialised, and restart',
+  },
+  cancelled: {
+    sentence: 'the attempt was called off on this side',
+    remedy: 'wait; it is repeated by itself',
+  },
+  storage_corrupt: {
+    sentence: "the node's own storage is damaged, or of a newer version",
+    remedy: RESTORE,
+  },
+  storage_unusable: {
+    sentence:
+      "the node cannot use its own storage as it is set up; the server's log names the path and the error",
+    remedy: 'ls -ld <storage-path>',
   },
   storage_unavailable: {
     sentence: "the node cannot read its own storage; the server's log names the path and the error",

@@ -147,7 +147,6 @@ test("the server's own sentence and command win over the table", async () => {
 });
 
 test('every class has a sentence and a command; one from a newer server is named', async () => {
-  assert.equal(SEAL_CLASS_NAMES.length, 23);
   for (const name of [...SEAL_CLASS_NAMES, 'from_the_future', '__proto__', '']) {
     const { code, out } = await status({ ...FAULT, last_error: { class: name } }, SEALED_LEADER);
     assert.equal(code, 2);

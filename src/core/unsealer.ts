@@ -7,7 +7,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import { KeyLock } from '../base/key-lock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { type Seal, SealFault } from '../seal/seal.ts';
+import { type Seal, SealFault, type SealStage } from '../seal/seal.ts';
 import type { FaultView, UnsealState } from '../system/ports.ts';
 import { faultOf, waitAfter } from './fault.ts';
 import {
@@ -195,7 +195,7 @@ export class Unsealer {
       let root: SecretBytes | undefined;
       try {
         root = await this.#parts.seal.unwrap(copy.wrapped, contextOf(stored.record, copy), signal);
-        if (!stored.authenticates(root)) throw this.#refusal('root_keys_altered', ALTERED);
+        if (!stored.authenticates(root)) throw this.#refusal('unwrap', 'root_keys_altered', ALTERED);
         await stores.barrier.unseal(root);
         this.#sealKey = copy.wrapped.keyId;
         return stores;
@@ -212,8 +212,10 @@ export class Unsealer {
     const { seal, clusterIdPin } = this.#parts;
     if (clusterIdPin !== undefined && clusterIdPin !== record.clusterId) {
       throw this.#refusal(
+        'config',
         'cluster_id_mismatch',
         `The storage belongs to cluster ${record.clusterId}, and cluster_id in the config pins ${clusterIdPin}.`,
+        'correct the path of the storage, or cluster_id, in the config, and restart',
       );
     }
     const current = record.copies.filter((copy) => copy.generation === record.generation);
@@ -222,20 +224,24 @@ export class Unsealer {
     const known = current
       .map((copy) => `"${copy.sealName}" (${copy.sealKind}, ${copy.wrapped.keyId})`)
       .join(', ');
+    const [first] = current;
     throw this.#refusal(
+      'config',
       'no_copy_for_seal',
       `The data was sealed by ${known || 'no current seal'}, and this node is set to "${seal.name}" (${seal.kind}).`,
+      first && `set name = "${first.sealName}" in the seal "${first.sealKind}" stanza, and restart`,
     );
   }
 
-  #refusal(faultClass: string, sentence: string): SealFault {
+  #refusal(stage: SealStage, faultClass: string, sentence: string, remedy?: string): SealFault {
     const { seal } = this.#parts;
     return new SealFault({
       sealName: seal.name,
-      stage: 'unwrap',
+      stage,
       class: faultClass,
       retry: 'rare',
       sentence,
+      ...(remedy === undefined ? {} : { remedy }),
       definite: true,
     });
   }

@@ -258,13 +258,23 @@ class AzureKeyVaultSeal implements Seal {
       const deleted = await session.deletedFault(secretName, 'getSecret');
       if (deleted !== undefined) throw deleted;
       const { vaultUri, vaultName } = this.#config;
-      if (origin === vaultUri) throw error;
+      if (origin === vaultUri) throw this.#purged(error, { origin, secretName, version });
       throw makeFault(this.name, {
         ...error.facts,
         sentence: `the data was sealed by ${origin}/secrets/${secretName}; this node is set to ${vaultUri}, which has no such version`,
         remedy: `set vault_uri = "${origin}", or restore a backup of the secret: az keyvault secret restore --vault-name ${vaultName} --file <file>`,
       });
     }
+  }
+
+  /** Neither there nor deleted: it was purged, or the vault was and is a new one of the same name. */
+  #purged({ facts }: SealFault, { secretName, version }: CopyAddress): SealFault {
+    const place = placeOf({ config: this.#config, secretName, version });
+    return makeFault(this.name, {
+      ...facts,
+      sentence: `${place}, which sealed this data, does not exist (404 SecretNotFound): it, or the whole vault, was purged`,
+      remedy: `az keyvault secret restore --vault-name ${this.#config.vaultName} --file <backup of the secret>; without a backup this data stays closed`,
+    });
   }
 
   #requireKek(held: HeldSecret): SecretBytes {

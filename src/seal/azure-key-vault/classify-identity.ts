@@ -28,6 +28,7 @@ export type TokenFailure =
 export function tokenFault(request: TokenRequest, failure: TokenFailure): SealFault {
   const make = (facts: Omit<Parameters<typeof makeFault>[1], 'stage' | 'definite'>) =>
     makeFault(request.sealName, { ...facts, stage: 'token', definite: true });
+  const remedy = askService(request);
   const at = `${request.service} at ${request.endpoint}`;
   switch (failure.kind) {
     case 'cancelled':
@@ -40,18 +41,21 @@ export function tokenFault(request: TokenRequest, failure: TokenFailure): SealFa
       return make({
         class: 'imds_failed',
         retry: 'backoff',
+        ...remedy,
         sentence: `${at} answered with something that is not a token`,
       });
     case 'deadline':
       return make({
         class: 'imds_timeout',
         retry: 'backoff',
+        ...remedy,
         sentence: `${failure.connected ? `${at} took the request and gave no token` : `no connection to ${at}`} within ${request.tokenMs / 1_000} s${failure.connected ? '' : ': is this an Azure machine?'}`,
       });
     case 'network':
       return make({
         class: 'imds_unreachable',
         retry: 'backoff',
+        ...remedy,
         sentence: failure.connected
           ? `the connection to ${at} was cut (${failure.code})`
           : `cannot reach ${at} (${failure.code}): is this an Azure machine with a managed identity?`,
@@ -85,7 +89,21 @@ function onAnswer(request: TokenRequest, at: string, answer: Answer): AnswerFact
     return { ...base, ...identityNotFound(request, at) };
   }
   const retry = answer.status >= 500 ? 'backoff' : 'slow';
-  return { ...base, class: 'imds_failed', retry, sentence: `${at} gave no token (HTTP ${answer.status})` };
+  return {
+    ...base,
+    ...askService(request),
+    class: 'imds_failed',
+    retry,
+    sentence: `${at} gave no token (HTTP ${answer.status})`,
+  };
+}
+
+/** IMDS answers this without an identity; App Service has nothing like it. */
+function askService({ service, endpoint }: TokenRequest): { remedy?: string } {
+  if (service !== 'IMDS') return {};
+  return {
+    remedy: `curl -m 5 -H Metadata:true "${endpoint}/metadata/instance?api-version=2021-02-01"`,
+  };
 }
 
 function identityNotFound(

@@ -9,13 +9,23 @@ const UNREACHABLE_CODES = new Set(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', '
 const UNTRUSTED =
   /^(?:UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|CERT_|INVALID_(?:CA|PURPOSE)|HOSTNAME_MISMATCH|ERR_TLS_CERT_ALTNAME|PATH_LENGTH)/;
 
+/** Answers without a token, and shows on the way how far DNS, TCP and TLS come. */
+export function askVault({ vaultUri }: CheckedConfig): string {
+  return `curl -v ${vaultUri}/healthstatus`;
+}
+
 export function onNetwork(doing: Undertaking, met: Encounter): Verdict {
   const { config } = doing;
   const code = met.networkCode ?? '';
   const slow = met.ended === 'deadline' || code === STAGE_TIMEOUT_CODE;
   const host = `${config.vaultHost}${met.peer === undefined ? '' : ` (${met.peer})`}`;
   // Until TLS is up, no request has left this machine.
-  const base = { stage: met.stage, retry: 'backoff' as const, definite: met.stage !== 'key' };
+  const base = {
+    stage: met.stage,
+    retry: 'backoff' as const,
+    definite: met.stage !== 'key',
+    remedy: askVault(config),
+  };
   const seconds = (met.ended === 'deadline' ? doing.callMs : doing.stageMs) / 1_000;
   if (DNS_CODES.has(code) || (slow && met.stage === 'dns')) {
     return {
@@ -70,7 +80,7 @@ export function onNetwork(doing: Undertaking, met: Encounter): Verdict {
 }
 
 function onKeyTimeout(
-  base: Pick<Verdict, 'stage' | 'retry' | 'definite'>,
+  base: Pick<Verdict, 'stage' | 'retry' | 'definite' | 'remedy'>,
   host: string,
   seconds: number,
 ): Verdict {

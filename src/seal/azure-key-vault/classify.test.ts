@@ -156,7 +156,7 @@ const CASES: readonly Case[] = [
   {
     what: 'a 404 that is not of Key Vault',
     met: answered(404, '<html>nginx</html>'),
-    expect: { class: 'unknown', httpStatus: 404 },
+    expect: { class: 'keyvault_not_found', httpStatus: 404 },
     says: /is it a Key Vault/,
   },
   {

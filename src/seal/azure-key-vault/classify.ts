@@ -2,7 +2,7 @@
 
 import type { SealFault, SealRetry } from '../seal.ts';
 import { type Answer, type Refusal, readRefusal, tenantsDiffer } from './answer.ts';
-import { onCancelled, onNetwork } from './classify-network.ts';
+import { askVault, onCancelled, onNetwork } from './classify-network.ts';
 import type { CheckedConfig } from './config.ts';
 import {
   type Encounter,
@@ -180,7 +180,7 @@ function onNotFound(doing: Undertaking, answer: Answer): Verdict {
   if (answer.code !== 'SecretNotFound') {
     return {
       ...base,
-      class: 'unknown',
+      class: 'keyvault_not_found',
       sentence: `${doing.config.vaultHost} answered 404 ${safe(answer.code ?? '')}: is it a Key Vault, and does the vault exist?`,
       remedy: `az keyvault show --name ${doing.config.vaultName} --query properties.vaultUri`,
     };
@@ -238,6 +238,7 @@ function onUnavailable({ config }: Undertaking, answer: Answer): Verdict {
     httpStatus: answer.status,
     ...waitOf(answer),
     sentence: `${config.vaultHost} answered ${answer.status} ${safe(answer.code ?? '')}: Key Vault or its region has trouble`,
+    remedy: askVault(config),
     definite: false,
   };
 }

@@ -1,6 +1,7 @@
 // Key Vault's secrets through the official client.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { SecretClient } from '@azure/keyvault-secrets';
 import { type Azure, startAzure } from '../src/index.ts';
@@ -215,6 +216,15 @@ test('in an access-policy vault policies decide and roles do not', async () => {
   assert.equal((await limited.getSecret('s')).value, 'v');
   const refused = await refusal(limited.beginDeleteSecret('s'));
   assert.deepEqual([refused.status, refused.inner], [403, 'AccessDenied']);
+  // A policy of another tenant is about another principal, even if the object id were the same.
+  const stranger = azure.createApplication('stranger');
+  const foreign = { tenantId: randomUUID(), objectId: stranger.principalId };
+  azure.createVault('policies', {
+    rbac: false,
+    accessPolicies: [{ ...foreign, permissions: { ...empty, secrets: ['all'] } }],
+  });
+  const other = secretClient(azure, 'policies', secretCredential(azure, stranger));
+  assert.equal((await refusal(other.getSecret('s'))).inner, 'AccessDenied');
   assert.match(
     refused.text,
     /does not have secrets delete permission on key vault 'policies;location=eastus'/,

@@ -47,7 +47,7 @@ export interface SecretChange {
 }
 
 const DAY_SECONDS = 86_400;
-/** Key Vault returns at most this many versions of history in practice; a loop in a test must not fill the memory. */
+/** Azure names no limit; a loop in a test must not fill the memory. */
 const VERSIONS_MAX = 10_000;
 
 export class SecretStore {

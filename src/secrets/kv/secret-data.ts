@@ -5,6 +5,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { Request, Response } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
+import { mergePatch, subkeysOf } from './merge-patch.ts';
 import {
   isGone,
   type KeyMetadata,
@@ -27,7 +28,14 @@ export const DATA_FIELDS = {
   },
   data: { type: 'object', help: 'The secret.' },
 } as const;
+export const SUBKEYS_FIELDS = {
+  version: DATA_FIELDS.version,
+  depth: { type: 'integer', help: 'How many levels of names. 0: all.' },
+} as const;
 const OPTION_FIELDS = { cas: { type: 'integer', help: 'The version that the write replaces.' } } as const;
+
+/** What of a secret is shown; null stands for a version that is gone. */
+type Show = (data: JsonObject | null) => JsonObject;
 
 export class SecretData {
   readonly #store: VersionedStore;
@@ -51,25 +59,42 @@ export class SecretData {
   async read(request: Request): Promise<Response> {
     const path = secretPath(request);
     const { version } = readFields({ version: DATA_FIELDS.version }, request.input);
-    const answer = await this.#tryRead(path, version);
+    return this.#readSettled(path, version, (data) => ({ data }));
+  }
+
+  /**
+   * The names inside a secret, without its values; `depth` 0 is all of them.
+   * @throws LatchkeyError as `read`
+   */
+  async subkeys(request: Request): Promise<Response> {
+    const path = secretPath(request);
+    const { version, depth = 0 } = readFields(SUBKEYS_FIELDS, request.input);
+    if (depth < 0) throw new LatchkeyError('bad_request', "field 'depth' must be 0 or more");
+    return this.#readSettled(path, version, (data) => ({ subkeys: data && subkeysOf(data, depth) }));
+  }
+
+  async #readSettled(path: string, version: number | undefined, show: Show): Promise<Response> {
+    const answer = await this.#tryRead(path, version, show);
     if (answer !== undefined) return answer;
     // Metadata and data are two reads: a write in between may have dropped that version. Again, with nobody writing.
-    const settled = await this.#store.exclusively(path, () => this.#tryRead(path, version));
+    const settled = await this.#store.exclusively(path, () => this.#tryRead(path, version, show));
     if (settled === undefined) throw corrupt('secret', 'its metadata name a version that is not there');
     return settled;
   }
 
   /** Undefined if the metadata promise data that are not there. */
-  async #tryRead(path: string, version: number | undefined): Promise<Response | undefined> {
+  async #tryRead(path: string, version: number | undefined, show: Show): Promise<Response | undefined> {
     const metadata = await this.#store.load(path);
     if (metadata === undefined) throw nothingThere();
     const number = version !== undefined && version > 0 ? version : metadata.current;
     const info = metadata.versions.get(number);
     if (info === undefined) throw nothingThere();
     const about = describeVersion(metadata, number, info);
-    if (isGone(info, this.#clock.now())) return { outcome: 'absent', data: { data: null, metadata: about } };
+    if (isGone(info, this.#clock.now())) {
+      return { outcome: 'absent', data: { ...show(null), metadata: about } };
+    }
     const data = await this.#store.loadData(metadata, number);
-    return data === undefined ? undefined : { data: { data, metadata: about } };
+    return data === undefined ? undefined : { data: { ...show(data), metadata: about } };
   }
 
   /** A new version; those that the window has passed go. */
@@ -84,11 +109,46 @@ export class SecretData {
       const now = this.#clock.now();
       const before = (await this.#store.load(path)) ?? this.#store.create(now);
       checkAndSet(cas, before, config);
-      const metadata = await this.#append(path, before, config, added, now);
-      const info = metadata.versions.get(metadata.current);
-      if (info === undefined) throw new LatchkeyError('internal', 'the new version is missing');
-      return { data: describeVersion(metadata, metadata.current, info) };
+      return this.#added(path, before, config, added, now);
     });
+  }
+
+  /**
+   * A new version made of the newest and a merge patch (RFC 7396).
+   * @throws LatchkeyError not_found if there is no newest version to patch; a deleted one is `absent`, as on a read.
+   */
+  async patch(request: Request): Promise<Response> {
+    const path = secretPath(request);
+    const { data: patch, options } = readFields(DATA_FIELDS, request.input);
+    if (patch === undefined) throw new LatchkeyError('bad_request', 'no data provided');
+    const { cas } = readFields(OPTION_FIELDS, options ?? {});
+    return this.#store.exclusively(path, async () => {
+      const [config, before] = [await this.#config.load(), await this.#store.load(path)];
+      const now = this.#clock.now();
+      const info = before?.versions.get(before.current);
+      if (before === undefined || info === undefined) throw nothingThere();
+      if (isGone(info, now)) {
+        const about = describeVersion(before, before.current, info);
+        return { outcome: 'absent', data: { data: null, metadata: about } };
+      }
+      checkAndSet(cas, before, config);
+      const current = await this.#store.loadData(before, before.current);
+      if (current === undefined) throw corrupt('secret', 'its metadata name a version that is not there');
+      return this.#added(path, before, config, encodeSecret(mergePatch(current, patch)), now);
+    });
+  }
+
+  async #added(
+    path: string,
+    before: KeyMetadata,
+    config: MountConfig,
+    added: Uint8Array,
+    now: number,
+  ): Promise<Response> {
+    const metadata = await this.#append(path, before, config, added, now);
+    const info = metadata.versions.get(metadata.current);
+    if (info === undefined) throw new LatchkeyError('internal', 'the new version is missing');
+    return { data: describeVersion(metadata, metadata.current, info) };
   }
 
   async #append(

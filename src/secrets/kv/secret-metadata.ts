@@ -6,6 +6,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { Request, Response } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
+import { mergePatch } from './merge-patch.ts';
 import { type KeyMetadata, withoutOldest } from './metadata.ts';
 import { checkMaxVersions, type MountConfigStore, RULE_FIELDS } from './mount-config.ts';
 import { nothingThere, secretPath } from './paths.ts';
@@ -56,6 +57,31 @@ export class SecretMetadata {
         casRequired: given.cas_required ?? before.casRequired,
         deleteAfterSeconds: given.delete_version_after ?? before.deleteAfterSeconds,
         custom: custom ?? before.custom,
+      };
+      await this.#store.save(path, { metadata });
+      return this.#withWarnings(given.cas_required);
+    });
+  }
+
+  /**
+   * As `write`, but `custom_metadata` is a merge patch (RFC 7396) on what is there.
+   * @throws LatchkeyError not_found if there is no such secret.
+   */
+  async patch(request: Request): Promise<Response> {
+    const path = secretPath(request);
+    const given = readFields(METADATA_FIELDS, request.input);
+    checkMaxVersions(given.max_versions);
+    return this.#store.exclusively(path, async () => {
+      const before = await this.#store.load(path);
+      if (before === undefined) throw nothingThere();
+      const patched = given.custom_metadata && mergePatch({ ...before.custom }, given.custom_metadata);
+      const metadata: KeyMetadata = {
+        ...before,
+        updatedAt: this.#clock.now(),
+        maxVersions: given.max_versions ?? before.maxVersions,
+        casRequired: given.cas_required ?? before.casRequired,
+        deleteAfterSeconds: given.delete_version_after ?? before.deleteAfterSeconds,
+        custom: patched === undefined ? before.custom : readCustom(patched),
       };
       await this.#store.save(path, { metadata });
       return this.#withWarnings(given.cas_required);

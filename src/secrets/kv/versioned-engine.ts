@@ -3,7 +3,7 @@
 import type { Engine, EngineContext, Request, Response, Route } from '../../engine/engine.ts';
 import { MountConfigStore, RULE_FIELDS } from './mount-config.ts';
 import { LIST_FIELDS, listFolder } from './paths.ts';
-import { DATA_FIELDS, SecretData } from './secret-data.ts';
+import { DATA_FIELDS, SecretData, SUBKEYS_FIELDS } from './secret-data.ts';
 import { METADATA_FIELDS, SecretMetadata } from './secret-metadata.ts';
 import { SecretVersions } from './secret-versions.ts';
 import { VersionedStore } from './versioned-store.ts';
@@ -11,7 +11,7 @@ import { VersionedStore } from './versioned-store.ts';
 const PATH = { path: { type: 'string', help: 'Where the secret is.' } } as const;
 const VERSIONS = { versions: { type: 'any', help: 'Numbers of the versions.', required: true } } as const;
 
-/** Vault: `KV Secrets Engine - Version 2 (API)`. Not yet: PATCH, subkeys, a turn from version 1. */
+/** Vault: `KV Secrets Engine - Version 2 (API)`. Not yet: a turn from version 1. */
 export function openVersioned(context: EngineContext): Engine {
   const config = new MountConfigStore(context.view);
   const store = new VersionedStore(context.view, context.random);
@@ -31,17 +31,25 @@ export function openVersioned(context: EngineContext): Engine {
         operations: {
           read: (request) => data.read(request),
           update: (request) => data.write(request),
+          patch: (request) => data.patch(request),
           delete: (request) => data.remove(request),
         },
         fields: { ...PATH, ...DATA_FIELDS },
         exists: (request) => data.exists(request),
-        help: 'Reads a version of a secret, writes a new one, deletes the newest.',
+        help: 'Reads a version of a secret, writes or patches a new one, deletes the newest.',
+      },
+      {
+        pattern: 'subkeys/{path*}',
+        operations: { read: (request) => data.subkeys(request) },
+        fields: { ...PATH, ...SUBKEYS_FIELDS },
+        help: 'The names inside a secret, without its values.',
       },
       {
         pattern: 'metadata/{path*}',
         operations: {
           read: (request) => metadata.read(request),
           update: (request) => metadata.write(request),
+          patch: (request) => metadata.patch(request),
           delete: (request) => metadata.remove(request),
           list: (request) => listFolder(store.listing.view, store.listing.prefix, request),
         },

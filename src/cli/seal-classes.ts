@@ -139,7 +139,8 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
   },
   kek_belongs_to_another_cluster: {
     sentence: 'the secret of that name belongs to another cluster, or to nobody',
-    remedy: 'choose another secret_name in the seal stanza, or set adopt = true to take that secret over',
+    remedy:
+      'choose another secret_name in the seal stanza, or set adopt = true to take that secret over, and restart',
   },
   variant_mismatch: {
     sentence:

@@ -3,10 +3,13 @@
 
 import { Barrier } from '../barrier/barrier.ts';
 import { explain, LatchkeyError } from '../base/errors.ts';
+import { SealFault } from '../seal/seal.ts';
+import type { Election } from '../storage/election.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { InitRequest, InitResult } from '../system/ports.ts';
 import { initializeCluster } from './init.ts';
 import type { NodeParts } from './node-parts.ts';
-import type { RootKeyRecord } from './root-keys.ts';
+import { ROOT_KEYS_PATH, type RootKeyRecord } from './root-keys.ts';
 import type { StoreDoor } from './stores.ts';
 import type { Tenure } from './tenure.ts';
 
@@ -18,7 +21,7 @@ export interface InitNodeParts extends NodeParts {
   untilServing(): Promise<void>;
 }
 
-/** @throws LatchkeyError already_initialized, init_elsewhere, storage_unavailable; SealFault. */
+/** @throws LatchkeyError already_initialized, init_elsewhere, storage_unavailable; SealFault, with its remedy in the text. */
 export async function initializeNode(
   parts: InitNodeParts,
   request: InitRequest,
@@ -28,7 +31,7 @@ export async function initializeNode(
   const { storage, election } = await parts.door.open();
   const leadership = await election.tryCampaign(parts.advert);
   if (leadership === undefined) {
-    throw new LatchkeyError('init_elsewhere', 'Vault is being initialized on another node');
+    throw await refusalOfSecond(parts, storage, election);
   }
   try {
     const { clock, random } = parts;
@@ -42,7 +45,7 @@ export async function initializeNode(
       },
       { shares: request.recoveryShares, threshold: request.recoveryThreshold },
       leadership.fence,
-      AbortSignal.any([signal, leadership.lost]),
+      AbortSignal.any([signal, leadership.lost, ...(request.signal === undefined ? [] : [request.signal])]),
     );
     parts.log.info('initialised', {
       cluster_id: made.record.clusterId,
@@ -50,10 +53,43 @@ export async function initializeNode(
     });
     await leadership.resign();
     const warnings = await settle(parts);
+    if (request.signal?.aborted === true) parts.log.warn(UNDELIVERED);
     return { recoveryKeys: made.recoveryKeys, rootToken: made.rootToken, warnings };
+  } catch (error) {
+    throw error instanceof SealFault ? withRemedy(parts, error) : error;
   } finally {
     await leadership.resign();
   }
+}
+
+const UNDELIVERED =
+  'initialised, but whoever asked for it has gone, so nobody has the keys; ' +
+  '`operator init -restart` on this machine issues new ones as long as no token was used';
+
+/** Somebody leads: a cluster that this node has not seen yet, or an initialisation under way. */
+async function refusalOfSecond(
+  { advert }: InitNodeParts,
+  storage: Storage,
+  election: Election,
+): Promise<LatchkeyError> {
+  if ((await storage.get(ROOT_KEYS_PATH)) !== undefined) {
+    return new LatchkeyError('already_initialized', 'Vault is already initialized');
+  }
+  const own = (await election.leader())?.advert.nodeId === advert.nodeId;
+  return new LatchkeyError(
+    'init_elsewhere',
+    own
+      ? 'Vault is being initialized on this node, by an earlier request; wait for its end'
+      : 'Vault is being initialized on another node',
+  );
+}
+
+/** Init is asked for once, by a person: the command that mends it belongs into the answer. */
+function withRemedy({ log }: InitNodeParts, fault: SealFault): SealFault {
+  const { stage, class: faultClass, httpStatus, sentence, remedy } = fault.facts;
+  log.warn(`init failed: ${sentence}`, { stage, class: faultClass, http_status: httpStatus, remedy });
+  if (remedy === undefined) return fault;
+  return new SealFault({ ...fault.facts, sentence: `${sentence}\nTo mend it: ${remedy}` }, fault.cause);
 }
 
 /** Keys that exist are always handed out, whatever fails afterwards. */

@@ -82,13 +82,13 @@ class World {
     };
   }
 
-  async initialise(life: Life) {
+  async initialise(life: Life, asked: { readonly signal?: AbortSignal; readonly clusterId?: string } = {}) {
     const election = this.store.openElection({ clock: systemClock });
     const leadership = await election.tryCampaign(ADVERT);
     assert.ok(leadership);
     try {
       const storage = mortalStorage(this.store.openStorage(), life);
-      const { signal } = new AbortController();
+      const signal = asked.signal ?? new AbortController().signal;
       const parts = { clock: systemClock, random: systemRandom, log: silentLogger };
       return await initializeCluster(
         {
@@ -97,7 +97,7 @@ class World {
           seal: this.sealFor(life),
           barrier: new Barrier({ storage, ...parts }),
           clusterName: undefined,
-          clusterId: undefined,
+          clusterId: asked.clusterId,
           rootToken: undefined,
         },
         RECOVERY,
@@ -201,6 +201,48 @@ test('a seal that wraps but gives something else back is found out before anythi
   world.sealFor = () => ({ ...seal, unwrap: (copy, context) => other.unwrap(copy, context) });
   await assert.rejects(world.initialise(new Life(Number.POSITIVE_INFINITY)), LatchkeyError);
   assert.equal(await world.open(), undefined);
+});
+
+test('a caller who is gone before the batch gets nothing made, and the next one finds the same KEK', async () => {
+  const world = new World();
+  const gone = new AbortController();
+  const seal = world.sealFor(new Life(Number.POSITIVE_INFINITY));
+  const sealFor = world.sealFor;
+  world.sealFor = () => ({
+    ...seal,
+    unwrap: async (...call) => {
+      const root = await seal.unwrap(...call);
+      gone.abort(new LatchkeyError('timeout', 'the client closed the connection'));
+      return root;
+    },
+  });
+  await assert.rejects(
+    world.initialise(new Life(Number.POSITIVE_INFINITY), { signal: gone.signal }),
+    (error) => hasCode(error, 'timeout'),
+  );
+  assert.equal(await world.open(), undefined);
+  world.sealFor = sealFor;
+  const second = await world.initialise(new Life(Number.POSITIVE_INFINITY));
+  await assertWhole(world, second.rootToken);
+  assert.equal(world.kekMade, 1);
+});
+
+test('a pin that is not the cluster an unfinished try began is refused before anything is made', async () => {
+  const world = new World();
+  await assert.rejects(world.initialise(new Life(8)), Killed);
+  const immortal = () => new Life(Number.POSITIVE_INFINITY);
+  await assert.rejects(world.initialise(immortal(), { clusterId: 'another' }), (error: unknown) => {
+    assert.ok(hasCode(error, 'bad_request'));
+    assert.match(
+      error.message,
+      /began as cluster \S+ and did not finish, and cluster_id in the config pins another/,
+    );
+    return true;
+  });
+  assert.equal(await world.open(), undefined);
+  assert.ok(world.owner);
+  await world.initialise(immortal(), { clusterId: world.owner });
+  await assertWhole(world);
 });
 
 test('a refusal after an earlier unclear try keeps the intent: the KEK of that try may be there', async () => {

@@ -44,7 +44,8 @@ const ROOT_KEY_BYTES = 32;
 /**
  * Makes a cluster. The order is: look, say what is meant (the intent), make the KEK, prove that it wraps and unwraps,
  * then one batch with everything.
- * @throws LatchkeyError already_initialized, fenced, storage_unavailable; SealFault if the seal refuses.
+ * @throws LatchkeyError already_initialized, fenced, storage_unavailable, bad_request for another `clusterId` than a
+ *   first try had; SealFault if the seal refuses; the reason of `signal`, before anything is final.
  */
 export async function initializeCluster(
   parts: InitParts,
@@ -61,13 +62,18 @@ export async function initializeCluster(
   try {
     await seal.prepare?.(clusterId, signal);
   } catch (error) {
-    throw isNew ? await withdrawIntent(parts, fence, error) : error;
+    if (!(error instanceof SealFault)) throw error;
+    throw isNew && error.facts.definite ? await withdrawIntent(parts, fence, error) : unfinished(error);
   }
   const root = SecretBytes.fill(ROOT_KEY_BYTES, (target) => parts.random.fill(target));
   try {
     const wrapped = await wrapAndProve(seal, root, clusterId, signal);
     log.info('initialising: the seal wrapped and unwrapped the root key', { kek: wrapped.keyId });
+    // The last moment to turn back: after the batch the keys exist, and somebody must be there to take them.
+    signal.throwIfAborted();
     return await commit(parts, { clusterId, root, wrapped, recovery }, fence);
+  } catch (error) {
+    throw error instanceof SealFault ? unfinished(error) : error;
   } finally {
     root.wipe();
     parts.barrier.seal();
@@ -90,6 +96,7 @@ async function declareIntent(parts: InitParts, fence: Fence): Promise<Intent> {
     const value = parseJson(fromUtf8(stored), 2);
     const clusterId = isObject(value) ? value['cluster_id'] : undefined;
     if (typeof clusterId === 'string') {
+      refuseOtherPin(parts.clusterId, clusterId);
       parts.log.info('an earlier initialisation did not finish; repeating it', { cluster_id: clusterId });
       return { clusterId, isNew: false };
     }
@@ -100,11 +107,27 @@ async function declareIntent(parts: InitParts, fence: Fence): Promise<Intent> {
   return { clusterId, isNew: true };
 }
 
+/** Else the new cluster would be one that the pin refuses at once. */
+function refuseOtherPin(pin: string | undefined, begun: string): void {
+  if (pin === undefined || pin === begun) return;
+  throw new LatchkeyError(
+    'bad_request',
+    `An initialisation began as cluster ${begun} and did not finish, and cluster_id in the config pins ${pin}. ` +
+      'Set cluster_id to the former, or take it out, restart, and repeat the initialisation.',
+  );
+}
+
 /** A definite refusal made nothing, so the intent goes too. After a time-out the KEK may be there: the intent stays. */
-async function withdrawIntent(parts: InitParts, fence: Fence, error: unknown): Promise<unknown> {
-  if (!(error instanceof SealFault) || !error.facts.definite) return error;
+async function withdrawIntent(parts: InitParts, fence: Fence, error: SealFault): Promise<SealFault> {
   await parts.storage.write([{ kind: 'delete', key: INIT_INTENT_PATH }], fence);
   return new SealFault({ ...error.facts, sentence: `Nothing was written. ${error.facts.sentence}` }, error);
+}
+
+/** The intent stays, and with it perhaps a KEK that a repeat finds again. */
+function unfinished(error: SealFault): SealFault {
+  const { sentence } = error.facts;
+  const repeat = 'Repeat the initialisation once that is mended: it goes on where this one stopped.';
+  return new SealFault({ ...error.facts, sentence: `Not initialised. ${sentence}. ${repeat}` }, error);
 }
 
 /** A principal that may wrap but not unwrap must be found out before anything depends on it. */

@@ -53,6 +53,8 @@ export interface InitRequest {
   readonly recoveryThreshold: number;
   /** Start over, when the first answer was lost and no token was ever used. */
   readonly restart: boolean;
+  /** Aborts when whoever asked has gone: nobody would get the keys. */
+  readonly signal?: AbortSignal;
   /** Only for `server -dev`, which promises a known token; no route sets it. */
   readonly rootToken?: string;
 }

@@ -112,6 +112,7 @@ async function initialize(port: NodePort, request: Request): Promise<Response> {
     recoveryShares,
     recoveryThreshold,
     restart: fields.restart ?? false,
+    signal: request.signal,
   });
   const data: JsonObject = {
     keys: [],

@@ -309,7 +309,8 @@ class AzureKeyVaultSeal implements Seal {
       class: 'kek_belongs_to_another_cluster',
       retry: 'rare',
       sentence: `secret ${this.#config.secretName} in ${this.#config.vaultUri} ${whose}, this cluster is ${clusterId} (version ${version.slice(0, 8)}…)`,
-      remedy: 'choose another secret_name in the seal stanza, or set adopt = true to take this secret over',
+      remedy:
+        'choose another secret_name in the seal stanza, or set adopt = true to take this secret over, and restart',
     });
   }
 

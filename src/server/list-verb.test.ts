@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { silentLogger } from '../base/log.ts';
 import type { Call, CallHandler } from '../core/call.ts';
 import { type Listener, openListener } from './listener.ts';
-import { type CertificateFiles, certificateFiles, RawClient } from './raw-client.ts';
+import { type CertificateFiles, certificateFiles, RawClient } from './test/raw-client.ts';
 
 /** Says what it was asked; the waits differ, so that answers out of order would show. */
 const echo: CallHandler = {

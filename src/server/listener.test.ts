@@ -9,7 +9,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import { type LogFields, type Logger, silentLogger } from '../base/log.ts';
 import type { Answer, Call } from '../core/call.ts';
 import { type Listener, type ListenerOptions, openListener } from './listener.ts';
-import { certificateFiles, RawClient } from './raw-client.ts';
+import { certificateFiles, RawClient } from './test/raw-client.ts';
 
 const MIB = 1024 * 1024;
 

@@ -5,6 +5,8 @@
 export const CORE_PREFIX = 'core/';
 /** The token store. */
 export const TOKEN_PREFIX = 'token/';
+/** Policies, one record each. */
+export const POLICY_PREFIX = 'policy/';
 /** The active node's certificate and key of the cluster port. */
 export const CLUSTER_PREFIX = 'cluster/';
 /** Audit devices and their salts. */

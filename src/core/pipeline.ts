@@ -4,16 +4,18 @@
 import type { AuditBroker } from '../audit/broker.ts';
 import type { AuditedRequest, AuditedResponse } from '../audit/entry.ts';
 import type { Clock } from '../base/clock.ts';
+import { parseDuration } from '../base/durations.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Caller, Operation, Request, Response } from '../engine/engine.ts';
 import type { Found, Router } from '../mount/router.ts';
-import { mayDo } from '../policy/decide.ts';
+import type { Decider } from '../policy/decide.ts';
 import type { TokenEntry } from '../token/token-store.ts';
 import type { Answer, Call } from './call.ts';
 
 export interface PipelineParts {
   readonly router: Router;
   readonly audit: AuditBroker;
+  readonly decider: Decider;
   readonly clock: Clock;
   lookup(token: string): Promise<TokenEntry | undefined>;
   /** Remembers that a token was used; before the first answer that depended on one. */
@@ -128,7 +130,11 @@ async function withExistence(request: Request, found: Found | undefined): Promis
 async function decide(parts: PipelineParts, authenticated: Authenticated): Promise<Decided> {
   const { located, caller, request } = authenticated;
   const access = located.found?.match?.route.access ?? 'token';
-  if (!mayDo(caller, { path: located.call.path, operation: request.operation, access })) {
+  const { path, input, wrapTtl, help } = located.call;
+  const wrapTtlMs = parseDuration(wrapTtl ?? '') || undefined;
+  const { operation } = request;
+  const { allowed } = await parts.decider.decide(caller, { path, operation, access, input, wrapTtlMs, help });
+  if (!allowed) {
     const refusal = new LatchkeyError('permission_denied', 'permission denied');
     await recordRefusal(parts, authenticated, refusal);
     throw refusal;

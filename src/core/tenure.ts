@@ -13,13 +13,15 @@ import type { Random } from '../base/random.ts';
 import type { EngineType, Request, View } from '../engine/engine.ts';
 import { type MountEntry, MountTable, newMountEntry } from '../mount/mount-table.ts';
 import { Router } from '../mount/router.ts';
+import { type Decider, PolicyDecider } from '../policy/decide.ts';
+import { PolicyStore } from '../policy/policy-store.ts';
 import type { Leadership } from '../storage/election.ts';
 import type { MemberView, NodePort } from '../system/ports.ts';
 import type { SystemRoom } from '../system/system-engine.ts';
 import { tokenEngine } from '../token/token-engine.ts';
 import { TokenStore } from '../token/token-store.ts';
 import type { Answer, Call } from './call.ts';
-import { AUDIT_PREFIX, CORE_PREFIX, MOUNT_PREFIX, TOKEN_PREFIX } from './layout.ts';
+import { AUDIT_PREFIX, CORE_PREFIX, MOUNT_PREFIX, POLICY_PREFIX, TOKEN_PREFIX } from './layout.ts';
 import { Mounts } from './mounts.ts';
 import { runPipeline } from './pipeline.ts';
 import { createRecoveryKey } from './recovery.ts';
@@ -52,6 +54,7 @@ export class Tenure implements AsyncDisposable {
   readonly #tokens: TokenStore;
   readonly #used: UsedMark;
   readonly #audit: AuditBroker;
+  readonly #decider: Decider;
   readonly #callTokens: WeakMap<Request, string>;
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
@@ -63,6 +66,7 @@ export class Tenure implements AsyncDisposable {
     this.#used = rooms.used;
     this.#callTokens = rooms.callTokens;
     this.#audit = rooms.audit;
+    this.#decider = rooms.decider;
     this.#closing = closing;
     this.since = parts.clock.now();
   }
@@ -86,6 +90,7 @@ export class Tenure implements AsyncDisposable {
     const parts = {
       router: this.#router,
       audit: this.#audit,
+      decider: this.#decider,
       clock: this.#parts.clock,
       lookup: (token: string) => this.#tokens.lookup(token),
       markUsed: () => this.#used.set(),
@@ -152,6 +157,7 @@ export interface Reissued {
 
 interface Rooms {
   readonly audit: AuditBroker;
+  readonly decider: Decider;
   readonly router: Router;
   readonly tokens: TokenStore;
   readonly used: UsedMark;
@@ -168,6 +174,8 @@ async function openRooms(
   const table = await MountTable.open(view(CORE_PREFIX));
   const tokens = await TokenStore.open(view(TOKEN_PREFIX));
   const used = await UsedMark.open(view(CORE_PREFIX));
+  const policies = await PolicyStore.open(view(POLICY_PREFIX));
+  const decider = new PolicyDecider(policies);
   const router = new Router();
   const audit = await AuditBroker.open({
     view: view(AUDIT_PREFIX),
@@ -221,7 +229,7 @@ async function openRooms(
     const entry = builtIn(random, path, type.type);
     router.mount(entry, await open(entry, type, view(`${type.type}/`)));
   }
-  return { audit, router, tokens, used, callTokens };
+  return { audit, decider, router, tokens, used, callTokens };
 }
 
 function builtIn(random: Random, path: string, type: string): MountEntry {

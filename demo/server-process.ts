@@ -44,14 +44,18 @@ export class ServerProcess {
     this.client = new VaultClient({ address: this.address });
   }
 
-  static async prepare(place: ServerPlace, dataFolder: string, seal: SealStanza): Promise<ServerProcess> {
+  static async prepare(
+    place: ServerPlace,
+    dataFolder: string,
+    seal: SealStanza | undefined,
+  ): Promise<ServerProcess> {
     const server = new ServerProcess(place);
     await server.configure(place, dataFolder, seal);
     return server;
   }
 
   /** Writes the config file anew; the next start reads it. */
-  async configure(place: ServerPlace, dataFolder: string, seal: SealStanza): Promise<void> {
+  async configure(place: ServerPlace, dataFolder: string, seal: SealStanza | undefined): Promise<void> {
     await writeFile(this.configFile, hclOf(place, dataFolder, seal));
   }
 
@@ -94,7 +98,7 @@ export async function unsealed(server: ServerProcess): Promise<SealStatus | unde
   return status.sealed ? undefined : status;
 }
 
-function hclOf(place: ServerPlace, dataFolder: string, seal: SealStanza): string {
+function hclOf(place: ServerPlace, dataFolder: string, seal: SealStanza | undefined): string {
   return `# ${place.name}: made by the demo, and all that a node needs.
 storage "lmdb" {
   path = "${dataFolder}"
@@ -110,7 +114,11 @@ api_addr     = "http://127.0.0.1:${place.apiPort}"
 cluster_addr = "https://127.0.0.1:${place.clusterPort}"
 cluster_name = "latchkey-demo"
 
-seal "azurekeyvault" {
+${seal === undefined ? '' : stanzaOf(seal)}`;
+}
+
+function stanzaOf(seal: SealStanza): string {
+  return `seal "azurekeyvault" {
   tenant_id            = "${seal.tenant_id}"
   vault_uri            = "${seal.vault_uri}"
   use_managed_identity = true

@@ -58,12 +58,6 @@ async function startConfigured(args: ServerArguments): Promise<Server> {
   const log = await openLog(args, config);
   for (const warning of warnings) log.warn(warning);
   for (const note of notes) log.info(note);
-  if (config.seal === undefined) {
-    throw new LatchkeyError(
-      'config_invalid',
-      'the configuration has no seal stanza; this version unseals with seal "azurekeyvault" alone',
-    );
-  }
   const seal = await openSeal(config.seal, log);
   const server = await openServer(config, seal, openStorage(config, log), log);
   server.onHangup(async () => {
@@ -75,19 +69,19 @@ async function startConfigured(args: ServerArguments): Promise<Server> {
 
 /** In memory, unsealed, with a known token and a kv version 2 at secret/, as `vault server -dev` has it. */
 async function startDevelopment(args: ServerArguments): Promise<Server> {
-  const { InMemorySeal } = await import('./seal/in-memory/in-memory-seal.ts');
+  const { ShamirSeal } = await import('./seal/shamir/shamir-seal.ts');
   const { memoryStorage } = await import('./storage/memory/memory.ts');
   const { developmentConfig } = await import('./server/config/development.ts');
   const config = developmentConfig(args.devListenAddress);
   const log = await openLog(args, config);
-  const seal = new InMemorySeal(systemRandom);
+  const seal = new ShamirSeal(systemRandom);
   const server = await openServer(config, seal, async () => memoryStorage(parts), log);
   const { prepareDevelopment } = await import('./core/development.ts');
   const rootToken = args.devRootTokenId;
   const made = await prepareDevelopment(server.node, rootToken, systemRandom);
   process.stdout.write(
     'WARNING: development mode. Everything is in memory and gone when the process ends; never for real secrets.\n\n' +
-      `    export VAULT_ADDR='${config.apiAddr}'\n\nRoot Token: ${made.rootToken}\n\n`,
+      `    export VAULT_ADDR='${config.apiAddr}'\n\nUnseal Key: ${made.unsealKey}\nRoot Token: ${made.rootToken}\n\n`,
   );
   return server;
 }
@@ -103,7 +97,12 @@ function levelOf(text: string): LogLevel {
   return known.find((level) => level === text.toLowerCase()) ?? (text === 'trace' ? 'debug' : 'info');
 }
 
-async function openSeal(config: AzureKeyVaultSealConfig, log: Logger): Promise<Seal> {
+/** Without a stanza it is Shamir's, as in Vault. */
+async function openSeal(config: AzureKeyVaultSealConfig | undefined, log: Logger): Promise<Seal> {
+  if (config === undefined) {
+    const { ShamirSeal } = await import('./seal/shamir/shamir-seal.ts');
+    return new ShamirSeal(systemRandom);
+  }
   const { openAzureKeyVaultSeal } = await import('./seal/azure-key-vault/azure-key-vault-seal.ts');
   const { caCertFile, ...rest } = config;
   let caCertPem: string | undefined;

@@ -1,19 +1,23 @@
 // `server -dev`: initialises the node it is given, and mounts what `vault server -dev` has.
 
+import { toBase64 } from '../base/bytes.ts';
+import { LatchkeyError } from '../base/errors.ts';
 import { type Random, systemRandom } from '../base/random.ts';
-import type { InitResult } from '../system/ports.ts';
 import type { Call } from './call.ts';
 import type { Node } from './node.ts';
 
-/** Resolves when the node serves. The recovery keys are thrown away: the data die with the process. */
+/** Resolves when the node serves. Its one key share is the KEK itself. */
 export async function prepareDevelopment(
   node: Node,
   rootToken: string | undefined,
   random: Random = systemRandom,
-): Promise<Pick<InitResult, 'rootToken'>> {
+): Promise<{ readonly rootToken: string; readonly unsealKey: string }> {
   const request = { recoveryShares: 1, recoveryThreshold: 1, restart: false };
   const made = await node.initialize(rootToken === undefined ? request : { ...request, rootToken });
-  for (const key of made.recoveryKeys) key.wipe();
+  const [share] = made.keyShares;
+  if (share === undefined) throw new LatchkeyError('internal', 'the initialisation gave no key share');
+  const unsealKey = toBase64(share.expose());
+  await node.submitShare(share);
   const call: Call = {
     id: random.uuid(),
     verb: 'write',
@@ -28,5 +32,5 @@ export async function prepareDevelopment(
     signal: AbortSignal.timeout(10_000),
   };
   await node.handle(call);
-  return { rootToken: made.rootToken };
+  return { rootToken: made.rootToken, unsealKey };
 }

@@ -19,6 +19,8 @@ export interface InitNodeParts extends NodeParts {
   tenure(): Tenure | undefined;
   /** Resolves once this node is unsealed and somebody leads. */
   untilServing(): Promise<void>;
+  /** Resolves once this node knows of the cluster. */
+  lookAgain(): Promise<unknown>;
 }
 
 /** @throws LatchkeyError already_initialized, init_elsewhere, storage_unavailable; SealFault, with its remedy in the text. */
@@ -52,9 +54,11 @@ export async function initializeNode(
       cluster_name: made.record.clusterName,
     });
     await leadership.resign();
-    const warnings = await settle(parts);
+    // Where people hold the KEK the node stays sealed until they give it back.
+    if (parts.seal.manual !== undefined) await parts.lookAgain();
+    const warnings = parts.seal.manual === undefined ? await settle(parts) : [];
     if (request.signal?.aborted === true) parts.log.warn(UNDELIVERED);
-    return { recoveryKeys: made.recoveryKeys, rootToken: made.rootToken, warnings };
+    return { keyShares: made.keyShares, rootToken: made.rootToken, warnings };
   } catch (error) {
     throw error instanceof SealFault ? withRemedy(parts, error) : error;
   } finally {
@@ -106,6 +110,12 @@ async function settle(parts: InitNodeParts): Promise<string[]> {
 }
 
 async function restart(parts: InitNodeParts): Promise<InitResult> {
+  if (parts.seal.manual !== undefined) {
+    throw new LatchkeyError(
+      'cannot_comply',
+      'init with restart is not possible with a Shamir seal, whose key is lost',
+    );
+  }
   const tenure = parts.tenure();
   const recovery = parts.record()?.recovery;
   if (tenure === undefined || recovery === undefined) {

@@ -8,13 +8,14 @@ import { LatchkeyError } from '../base/errors.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import type { View } from '../engine/engine.ts';
 import { MountTable } from '../mount/mount-table.ts';
 import { type Seal, SealFault, type WrappedCopy } from '../seal/seal.ts';
 import type { Change, Fence, Storage } from '../storage/storage.ts';
 import { TokenStore } from '../token/token-store.ts';
 import { BatchView } from './batch-view.ts';
-import { CORE_PREFIX, INIT_INTENT_PATH, TOKEN_PREFIX } from './layout.ts';
-import { createRecoveryKey } from './recovery.ts';
+import { CORE_PREFIX, INIT_INTENT_PATH, SHAMIR_KEK_RECORD, TOKEN_PREFIX } from './layout.ts';
+import { createRecoveryKey, splitKey } from './recovery.ts';
 import { ROOT_KEYS_PATH, type RootKeyRecord, serializeRootKeys } from './root-keys.ts';
 
 export interface InitParts {
@@ -35,11 +36,13 @@ export interface InitParts {
 
 export interface Initialized {
   readonly record: RootKeyRecord;
-  readonly recoveryKeys: readonly SecretBytes[];
+  /** Of the recovery key, or of the KEK if people hold it. */
+  readonly keyShares: readonly SecretBytes[];
   readonly rootToken: string;
 }
 
 const ROOT_KEY_BYTES = 32;
+const KEK_BYTES = 32;
 
 /**
  * Makes a cluster. The order is: look, say what is meant (the intent), make the KEK, prove that it wraps and unwraps,
@@ -66,16 +69,20 @@ export async function initializeCluster(
     throw isNew && error.facts.definite ? await withdrawIntent(parts, fence, error) : unfinished(error);
   }
   const root = SecretBytes.fill(ROOT_KEY_BYTES, (target) => parts.random.fill(target));
+  const kek = seal.manual && SecretBytes.fill(KEK_BYTES, (target) => parts.random.fill(target));
+  if (kek !== undefined) seal.manual?.offer(kek.clone());
   try {
     const wrapped = await wrapAndProve(seal, root, clusterId, signal);
     log.info('initialising: the seal wrapped and unwrapped the root key', { kek: wrapped.keyId });
     // The last moment to turn back: after the batch the keys exist, and somebody must be there to take them.
     signal.throwIfAborted();
-    return await commit(parts, { clusterId, root, wrapped, recovery }, fence);
+    return await commit(parts, { clusterId, root, kek, wrapped, recovery }, fence);
   } catch (error) {
     throw error instanceof SealFault ? unfinished(error) : error;
   } finally {
     root.wipe();
+    kek?.wipe();
+    seal.manual?.forget();
     parts.barrier.seal();
   }
 }
@@ -152,6 +159,8 @@ async function wrapAndProve(
 interface Ingredients {
   readonly clusterId: string;
   readonly root: SecretBytes;
+  /** Only if people hold it. */
+  readonly kek: SecretBytes | undefined;
   readonly wrapped: WrappedCopy;
   readonly recovery: { readonly shares: number; readonly threshold: number };
 }
@@ -179,14 +188,22 @@ async function commit(parts: InitParts, made: Ingredients, fence: Fence): Promis
   await MountTable.create(core);
   const tokens = await TokenStore.create(view.sub(TOKEN_PREFIX), random);
   const { token } = await tokens.issueRoot(random, clock.now(), parts.rootToken);
-  const recoveryKeys = await createRecoveryKey(core, random, made.recovery.shares, made.recovery.threshold);
+  const keyShares = await sharesFor(made, core, random);
   changes.push({ kind: 'put', key: ROOT_KEYS_PATH, value: serializeRootKeys(record, made.root) });
   changes.push({ kind: 'delete', key: INIT_INTENT_PATH });
   try {
     await storage.write(changes, fence);
   } catch (error) {
-    for (const key of recoveryKeys) key.wipe();
+    for (const share of keyShares) share.wipe();
     throw error;
   }
-  return { record, recoveryKeys, rootToken: token };
+  return { record, keyShares, rootToken: token };
+}
+
+/** A KEK that people hold is split among them and kept inside the barrier; else they get a recovery key. */
+async function sharesFor(made: Ingredients, core: View, random: Random): Promise<SecretBytes[]> {
+  const { shares, threshold } = made.recovery;
+  if (made.kek === undefined) return createRecoveryKey(core, random, shares, threshold);
+  await core.put(SHAMIR_KEK_RECORD, made.kek.expose().slice());
+  return splitKey(made.kek, shares, threshold);
 }

@@ -15,5 +15,7 @@ export const AUDIT_PREFIX = 'audit/';
 export const MOUNT_PREFIX = 'mount/';
 /** Plain: the cluster id of an initialisation that has begun, so that it can be repeated. */
 export const INIT_INTENT_PATH = 'core/init-intent';
+/** Encrypted, relative to CORE_PREFIX: the KEK of a Shamir seal, so that the active node can wrap the root key again. */
+export const SHAMIR_KEK_RECORD = 'shamir-kek';
 /** Encrypted, relative to CORE_PREFIX: there once a token has been used. */
 export const USED_RECORD = 'used';

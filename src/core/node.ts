@@ -14,7 +14,7 @@ import { CORE_PREFIX } from './layout.ts';
 import { keepLeading } from './leadership.ts';
 import type { NodeParts } from './node-parts.ts';
 import { openTenure } from './open-tenure.ts';
-import { verifyRecoveryShares } from './recovery.ts';
+import { combineShares, verifyRecoveryShares } from './recovery.ts';
 import { ShareCollection } from './shares.ts';
 import { StoreDoor } from './stores.ts';
 import type { Tenure } from './tenure.ts';
@@ -118,6 +118,7 @@ export class Node implements CallHandler, NodePort {
     const { record } = unsealer;
     return {
       sealKind: seal.kind,
+      isManual: seal.manual !== undefined,
       storageType,
       initialized: record !== undefined,
       sealed: unsealer.session === undefined,
@@ -129,7 +130,7 @@ export class Node implements CallHandler, NodePort {
       nonce: this.#shares.nonce,
       unsealState: unsealer.state,
       fault: unsealer.fault,
-      sealKey: unsealer.sealKey,
+      sealKey: seal.manual === undefined ? unsealer.sealKey : '',
       sealWarnings: seal.describe.warnings,
     };
   }
@@ -159,6 +160,7 @@ export class Node implements CallHandler, NodePort {
         record: () => this.#unsealer.record,
         tenure: () => this.#tenure,
         untilServing: () => this.#untilServing(),
+        lookAgain: () => this.#unsealer.lookAgain(),
       },
       request,
       this.#stop.signal,
@@ -171,14 +173,23 @@ export class Node implements CallHandler, NodePort {
       return;
     }
     this.#shares.add(share);
-    const needed = this.#unsealer.record?.recovery.threshold ?? 0;
+    const record = this.#unsealer.record ?? (await this.#unsealer.lookAgain());
+    if (record === undefined) {
+      this.#shares.reset();
+      throw new LatchkeyError('not_initialized', 'Vault is not initialized');
+    }
+    const needed = record.recovery.threshold;
     if (this.#shares.progress < needed) return;
     const shares = this.#shares.take();
     try {
-      await this.#unsealer.openFor(
-        ({ barrier }) => verifyRecoveryShares(barrier.view(CORE_PREFIX), shares),
-        this.#stop.signal,
-      );
+      if (this.#parts.seal.manual !== undefined) {
+        await this.#unsealer.openWith(await combineShares(shares), this.#stop.signal);
+      } else {
+        await this.#unsealer.openFor(
+          ({ barrier }) => verifyRecoveryShares(barrier.view(CORE_PREFIX), shares),
+          this.#stop.signal,
+        );
+      }
     } finally {
       for (const given of shares) given.wipe();
     }

@@ -26,6 +26,14 @@ export async function createRecoveryKey(
   using key = SecretBytes.fill(KEY_BYTES, (target) => random.fill(target));
   const record = { format: 1, shares, threshold, verifier: verifierOf(key) };
   await view.put(RECORD_PATH, utf8(JSON.stringify(record)));
+  return splitKey(key, shares, threshold);
+}
+
+/**
+ * Shares of a key: its size plus one x byte, which is the last, as Vault's. One share is the key itself.
+ * The caller wipes them.
+ */
+export async function splitKey(key: SecretBytes, shares: number, threshold: number): Promise<SecretBytes[]> {
   if (shares === 1) return [key.clone()];
   return (await split(key.expose(), shares, threshold)).map((share) => SecretBytes.take(share));
 }
@@ -45,8 +53,8 @@ export async function verifyRecoveryShares(view: View, shares: readonly SecretBy
   return given !== undefined && equalConstantTime(given, stored);
 }
 
-/** Undefined if the shares cannot belong together: of different sizes, or twice the same x. */
-async function combineShares(shares: readonly SecretBytes[]): Promise<SecretBytes | undefined> {
+/** Right or wrong: wrong or too few shares combine to another key. Undefined if the shares cannot belong together: of different sizes, or twice the same x. */
+export async function combineShares(shares: readonly SecretBytes[]): Promise<SecretBytes | undefined> {
   const [first] = shares;
   if (first === undefined) return undefined;
   if (shares.length === 1) return first.clone();

@@ -121,9 +121,9 @@ export class Tenure implements AsyncDisposable {
       );
     }
     const core = barrier.view(CORE_PREFIX, leadership.fence);
-    const recoveryKeys = await createRecoveryKey(core, random, recovery.shares, recovery.threshold);
+    const keyShares = await createRecoveryKey(core, random, recovery.shares, recovery.threshold);
     const { token } = await this.#tokens.replaceAllByRoot(random, clock.now());
-    return { recoveryKeys, rootToken: token };
+    return { keyShares, rootToken: token };
   }
 
   /** After SIGHUP: rotated audit files are opened anew. */
@@ -151,7 +151,7 @@ export class Tenure implements AsyncDisposable {
 }
 
 export interface Reissued {
-  readonly recoveryKeys: readonly SecretBytes[];
+  readonly keyShares: readonly SecretBytes[];
   readonly rootToken: string;
 }
 

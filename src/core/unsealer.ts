@@ -16,6 +16,7 @@ import {
   ROOT_KEYS_PATH,
   type RootKeyCopy,
   type RootKeyRecord,
+  type StoredRootKeys,
 } from './root-keys.ts';
 import type { StoreDoor, Stores } from './stores.ts';
 
@@ -146,18 +147,47 @@ export class Unsealer {
     this.#wake();
   }
 
+  /**
+   * One attempt with the KEK that people have given (32 bytes, taken over); undefined if their shares cannot belong
+   * together. The seal forgets it again.
+   * @throws LatchkeyError bad_request if it is not the KEK; the node stays sealed.
+   */
+  async openWith(kek: SecretBytes | undefined, signal: AbortSignal): Promise<void> {
+    const { manual } = this.#parts.seal;
+    await this.#lock.run('attempt', async () => {
+      try {
+        if (kek === undefined || manual === undefined) throw wrongShares();
+        manual.offer(kek);
+        if ((await this.#open(signal)) === undefined) {
+          throw new LatchkeyError('not_initialized', 'Vault is not initialized');
+        }
+        this.#unsealed('key shares were given');
+      } catch (error) {
+        throw error instanceof SealFault && error.facts.class === 'kek_mismatch' ? wrongShares(error) : error;
+      } finally {
+        manual?.forget();
+      }
+    });
+    this.#wake();
+  }
+
+  /** Reads the record now, so that a cluster just made is known before the next turn of the loop. */
+  async lookAgain(): Promise<RootKeyRecord | undefined> {
+    await this.#lock.run('attempt', async () => {
+      if (this.#session === undefined && this.#parts.seal.manual !== undefined) await this.#awaitShares();
+      else if (this.#record === undefined) await this.#find();
+    });
+    return this.#record;
+  }
+
   /** One turn of the loop; returns how long to rest, milliseconds, or undefined to rest until something changes. */
   #turn(signal: AbortSignal): Promise<number | undefined> {
     return this.#lock.run('attempt', async () => {
       if (this.#state === 'operator' || this.#session !== undefined) return undefined;
       try {
+        if (this.#parts.seal.manual !== undefined) return await this.#awaitShares();
         const opened = await this.#open(signal);
-        if (opened === undefined) {
-          this.#attempts = 0;
-          this.#fault = undefined;
-          this.#enter('not_initialized', 'the storage holds no cluster');
-          return UNINITIALIZED_POLL_MS;
-        }
+        if (opened === undefined) return this.#uninitialized();
         if (this.#isSealedByOperator()) {
           opened.barrier.seal();
           return undefined;
@@ -170,22 +200,43 @@ export class Unsealer {
     });
   }
 
+  #uninitialized(): number {
+    this.#attempts = 0;
+    this.#fault = undefined;
+    this.#enter('not_initialized', 'the storage holds no cluster');
+    return UNINITIALIZED_POLL_MS;
+  }
+
+  /** Nothing to try without people; but what they will open must be known, and so must its absence. */
+  async #awaitShares(): Promise<number | undefined> {
+    if ((await this.#find()) === undefined) return this.#uninitialized();
+    this.#fault = undefined;
+    this.#enter('awaiting_shares', 'people hold the KEK');
+    return undefined;
+  }
+
   /** The state may change while an attempt waits for Azure, which the compiler cannot see. */
   #isSealedByOperator(): boolean {
     return this.#state === 'operator';
   }
 
   /** Undefined if there is no cluster. */
-  async #open(signal: AbortSignal): Promise<Stores | undefined> {
+  async #find(): Promise<{ readonly stores: Stores; readonly stored: StoredRootKeys } | undefined> {
     const stores = await this.#parts.door.open();
     const bytes = await stores.storage.get(ROOT_KEYS_PATH);
     this.#readOnce = true;
-    if (bytes === undefined) {
-      this.#record = undefined;
-      return undefined;
-    }
+    this.#record = undefined;
+    if (bytes === undefined) return undefined;
     const stored = parseRootKeys(bytes);
     this.#record = stored.record;
+    return { stores, stored };
+  }
+
+  /** Undefined if there is no cluster. */
+  async #open(signal: AbortSignal): Promise<Stores | undefined> {
+    const found = await this.#find();
+    if (found === undefined) return undefined;
+    const { stores, stored } = found;
     if (this.#state === 'starting' || this.#state === 'not_initialized') {
       this.#enter('unsealing', 'a cluster was found');
     }
@@ -297,6 +348,12 @@ export class Unsealer {
       signal.removeEventListener('abort', wake);
     }
   }
+}
+
+/** The text begins as Vault's does. */
+function wrongShares(cause?: unknown): LatchkeyError {
+  const message = 'failed to decrypt keys from storage: the shares do not give back the key';
+  return new LatchkeyError('bad_request', message, { cause });
 }
 
 const ALTERED =

@@ -96,5 +96,11 @@ export interface Seal {
    */
   prepare?(clusterId: string, signal: AbortSignal): Promise<void>;
 
+  /**
+   * Only of a seal whose KEK (32 bytes) people hold: the core lends it for one act and makes the seal forget it again.
+   * A seal with this member never opens a node by itself. `offer` takes the bytes over.
+   */
+  readonly manual?: { offer(kek: SecretBytes): void; forget(): void };
+
   close(): Promise<void>;
 }

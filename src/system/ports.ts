@@ -4,7 +4,14 @@ import type { SecretBytes } from '../base/bytes.ts';
 import type { JsonObject } from '../base/json.ts';
 
 /** Why a node is sealed, and what it is doing about it. */
-export type UnsealState = 'starting' | 'not_initialized' | 'unsealing' | 'fault' | 'operator' | 'unsealed';
+export type UnsealState =
+  | 'starting'
+  | 'not_initialized'
+  | 'awaiting_shares'
+  | 'unsealing'
+  | 'fault'
+  | 'operator'
+  | 'unsealed';
 
 /** The cause of the last failed attempt to unseal. */
 export interface FaultView {
@@ -24,6 +31,8 @@ export interface SealView {
   readonly storageType: string;
   readonly initialized: boolean;
   readonly sealed: boolean;
+  /** People hold the KEK: `recoveryShares` and `recoveryThreshold` are those of the KEK itself. */
+  readonly isManual: boolean;
   readonly recoveryShares: number;
   readonly recoveryThreshold: number;
   readonly clusterId: string;
@@ -60,7 +69,8 @@ export interface InitRequest {
 }
 
 export interface InitResult {
-  readonly recoveryKeys: readonly SecretBytes[];
+  /** Of the recovery key, or of the KEK if people hold it. */
+  readonly keyShares: readonly SecretBytes[];
   readonly rootToken: string;
   readonly warnings: readonly string[];
 }

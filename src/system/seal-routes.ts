@@ -11,12 +11,20 @@ import { readFields } from '../engine/fields.ts';
 import type { FaultView, NodePort, SealView } from './ports.ts';
 
 const SHARES_MAX = 255;
+const SHARES_DEFAULT = 5;
+const THRESHOLD_DEFAULT = 3;
 const SHARE_BYTES_MIN = 16;
 const SHARE_BYTES_MAX = 33;
 
 const INIT_FIELDS = {
-  secret_shares: { type: 'integer', help: 'Not applicable to an auto-unseal seal.' },
-  secret_threshold: { type: 'integer', help: 'Not applicable to an auto-unseal seal.' },
+  secret_shares: {
+    type: 'integer',
+    help: 'Key shares of a Shamir seal, 1 to 255; default 5. Not applicable to other seals.',
+  },
+  secret_threshold: {
+    type: 'integer',
+    help: 'Shares that are needed together; default 3. Not applicable to other seals.',
+  },
   stored_shares: { type: 'integer', help: 'Accepted for old clients; has no effect.' },
   pgp_keys: { type: 'strings', help: 'Not in this version.' },
   recovery_pgp_keys: { type: 'strings', help: 'Not in this version.' },
@@ -92,43 +100,52 @@ async function initialize(port: NodePort, request: Request): Promise<Response> {
   if (view.initialized && !fields.restart) {
     throw new LatchkeyError('already_initialized', 'Vault is already initialized');
   }
-  const inapplicable = (['secret_shares', 'secret_threshold'] as const).filter((name) => fields[name]);
-  if (inapplicable.length > 0) {
-    throw new LatchkeyError(
-      'bad_request',
-      `parameters ${inapplicable.join(',')} not applicable to seal type ${view.sealKind}`,
-    );
-  }
+  refuseInapplicable(view, fields);
   if (fields.pgp_keys?.length || fields.recovery_pgp_keys?.length || fields.root_token_pgp_key) {
     throw new LatchkeyError(
       'bad_request',
       'PGP encryption of shares is not in this version; leave the pgp fields out',
     );
   }
-  const recoveryShares = fields.recovery_shares ?? 5;
-  const recoveryThreshold = fields.recovery_threshold ?? Math.min(3, recoveryShares);
-  checkShares(recoveryShares, recoveryThreshold);
+  const recoveryShares = (view.isManual ? fields.secret_shares : fields.recovery_shares) ?? SHARES_DEFAULT;
+  const recoveryThreshold =
+    (view.isManual ? fields.secret_threshold : fields.recovery_threshold) ??
+    Math.min(THRESHOLD_DEFAULT, recoveryShares);
+  checkShares(view.isManual ? 'seal' : 'recovery', recoveryShares, recoveryThreshold);
   const result = await port.initialize({
     recoveryShares,
     recoveryThreshold,
     restart: fields.restart ?? false,
     signal: request.signal,
   });
+  const hex = result.keyShares.map((share) => toHex(share.expose()));
+  const base64 = result.keyShares.map((share) => toBase64(share.expose()));
+  for (const share of result.keyShares) share.wipe();
   const data: JsonObject = {
-    keys: [],
-    keys_base64: [],
-    recovery_keys: result.recoveryKeys.map((key) => toHex(key.expose())),
-    recovery_keys_base64: result.recoveryKeys.map((key) => toBase64(key.expose())),
+    keys: view.isManual ? hex : [],
+    keys_base64: view.isManual ? base64 : [],
+    ...(view.isManual ? {} : { recovery_keys: hex, recovery_keys_base64: base64 }),
     root_token: result.rootToken,
     ...(result.warnings.length > 0 ? { warnings: [...result.warnings] } : {}),
   };
-  for (const key of result.recoveryKeys) key.wipe();
   return { dress: 'raw', data };
 }
 
-function checkShares(shares: number, threshold: number): void {
+function refuseInapplicable(view: SealView, fields: Readonly<Record<string, unknown>>): void {
+  const foreign = view.isManual
+    ? ['recovery_shares', 'recovery_threshold']
+    : ['secret_shares', 'secret_threshold'];
+  const given = foreign.filter((name) => fields[name]);
+  if (given.length === 0) return;
+  throw new LatchkeyError(
+    'bad_request',
+    `parameters ${given.join(',')} not applicable to seal type ${view.sealKind}`,
+  );
+}
+
+function checkShares(what: 'seal' | 'recovery', shares: number, threshold: number): void {
   const refuse = (why: string) => {
-    throw new LatchkeyError('bad_request', `invalid recovery configuration: ${why}`);
+    throw new LatchkeyError('bad_request', `invalid ${what} configuration: ${why}`);
   };
   if (shares < 1) refuse('shares must be at least one');
   if (threshold < 1) refuse('threshold must be at least one');
@@ -196,8 +213,8 @@ function sealStatus(view: SealView, request: Request): Response {
     latchkey_version: LATCHKEY_VERSION,
     migration: false,
     // The CLI picks its init parameters from this member, before there is a cluster.
-    recovery_seal: true,
-    recovery_seal_type: 'shamir',
+    recovery_seal: !view.isManual,
+    ...(view.isManual ? {} : { recovery_seal_type: 'shamir' }),
     storage_type: view.storageType,
     removed_from_cluster: false,
     unseal_state: view.unsealState,

@@ -76,9 +76,9 @@ class World {
       name: seal.name,
       kind: seal.kind,
       describe: seal.describe,
-      wrap: (secret, context) => life.step(() => seal.wrap(secret, context)),
-      unwrap: (copy, context) => life.step(() => seal.unwrap(copy, context)),
-      probe: () => seal.probe(),
+      wrap: (secret, context, signal) => life.step(() => seal.wrap(secret, context, signal)),
+      unwrap: (copy, context, signal) => life.step(() => seal.unwrap(copy, context, signal)),
+      probe: (signal) => seal.probe(signal),
       prepare: (clusterId) =>
         life.step(async () => {
           if (this.owner !== undefined && this.owner !== clusterId)
@@ -126,7 +126,7 @@ class World {
     const { record, authenticates } = parseRootKeys(bytes);
     const [copy] = record.copies;
     assert.ok(copy);
-    using root = await this.seal.unwrap(copy.wrapped, contextOf(record, copy));
+    using root = await this.seal.unwrap(copy.wrapped, contextOf(record, copy), new AbortController().signal);
     assert.ok(authenticates(root));
     assert.equal(record.clusterId, this.owner);
     const barrier = new Barrier({ storage, clock: systemClock, random: systemRandom });
@@ -206,7 +206,7 @@ test('a seal that wraps but gives something else back is found out before anythi
   const world = new World();
   const seal = world.sealFor(new Life(Number.POSITIVE_INFINITY));
   const other = heldSeal();
-  world.sealFor = () => ({ ...seal, unwrap: (copy, context) => other.unwrap(copy, context) });
+  world.sealFor = () => ({ ...seal, unwrap: (copy, context, signal) => other.unwrap(copy, context, signal) });
   await assert.rejects(world.initialise(new Life(Number.POSITIVE_INFINITY)), LatchkeyError);
   assert.equal(await world.open(), undefined);
 });

@@ -34,10 +34,11 @@ test('without the KEK, and with another, it opens nothing and says which', async
 
 test('a copy of format 1 opens for ever', async () => {
   // Made once by this format: KEK 32 x 01, context c/shamir/1, secret 32 x 02.
+  const { fingerprint } = await sealWith(1).wrap(SecretBytes.take(new Uint8Array(32)), CONTEXT, signal);
   const blob = fromHex(GOLDEN);
   assert.ok(blob);
   using opened = await sealWith(1).unwrap(
-    { variant: 'shares', keyId: 'shamir', fingerprint: '', blob },
+    { variant: 'shares', keyId: 'shamir', fingerprint, blob },
     CONTEXT,
     signal,
   );

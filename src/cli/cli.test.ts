@@ -484,7 +484,6 @@ test('wrong use is told apart from what is not there', async () => {
     ['status -address', 1, /flag needs an argument: -address/],
     ['status -tls-skip-verify=maybe', 1, /invalid boolean value "maybe" for -tls-skip-verify/],
     ['kv get -version=x a', 1, /invalid int value "x" for -version/],
-    ['status -format=yaml', 1, /yaml is not there yet/],
     ['status -format=xml', 1, /Invalid output format: xml/],
     ['kv get -namespace=team secret/x', 1, /no namespace "team"/],
     ['status -address=ftp://x', 1, /no http:\/\/ or https:\/\/ URL/],

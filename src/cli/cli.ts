@@ -70,28 +70,37 @@ function watch(stream: Writable): () => Promise<NodeJS.ErrnoException | undefine
 }
 
 async function dispatch(input: CliInput, terminal: Terminal): Promise<number> {
-  const [first, second, ...rest] = input.argv;
+  const [first] = input.argv;
   if (first === undefined || isHelp(first)) {
     terminal.print(programHelp(COMMANDS));
     return first === undefined ? EXIT_UNKNOWN_COMMAND : 0;
   }
   if (/^--?v(ersion)?$/.test(first)) return run(byWords('version'), [], input, terminal);
-  const group = COMMANDS.filter((command) => command.words[0] === first);
-  const single = group.find((command) => command.words.length === 1);
-  if (single !== undefined) return run(single, input.argv.slice(1), input, terminal);
-  if (group.length === 0) {
-    terminal.warn(`There is no command "${printable(first)}".\n\n${programHelp(COMMANDS)}`);
-    return EXIT_UNKNOWN_COMMAND;
+  const command = COMMANDS.find(({ words }) => words.every((word, at) => word === input.argv[at]));
+  if (command !== undefined) return run(command, input.argv.slice(command.words.length), input, terminal);
+  return explainGroup(input.argv, terminal);
+}
+
+/** Words that are no command, or (`kv`, `kv metadata`) not yet one. */
+function explainGroup(argv: readonly string[], terminal: Terminal): number {
+  const known: string[] = [];
+  let group = COMMANDS;
+  for (const word of argv) {
+    const narrower = group.filter(({ words }) => words[known.length] === word);
+    if (narrower.length === 0) break;
+    known.push(word);
+    group = narrower;
   }
-  const command = group.find((one) => one.words[1] === second);
-  if (command !== undefined) return run(command, rest, input, terminal);
-  const help = groupHelp(first, group);
-  if (second !== undefined && isHelp(second)) {
+  const next = argv[known.length];
+  const help = known.length === 0 ? programHelp(COMMANDS) : groupHelp(known, group);
+  if (next !== undefined && isHelp(next)) {
     terminal.print(help);
     return 0;
   }
-  terminal.warn(second === undefined ? help : `There is no "${first} ${printable(second)}".\n\n${help}`);
-  return 1;
+  const kind = known.length === 0 ? 'command ' : '';
+  const missing = next === undefined ? '' : [...known, printable(next)].join(' ');
+  terminal.warn(next === undefined ? help : `There is no ${kind}"${missing}".\n\n${help}`);
+  return known.length === 0 ? EXIT_UNKNOWN_COMMAND : 1;
 }
 
 async function run(
@@ -135,10 +144,8 @@ function byWords(...words: readonly string[]): Command {
 
 function wantedFormat(given: string | undefined, env: Environment): Format {
   const format = (given ?? variable(env, 'FORMAT') ?? 'table').toLowerCase();
-  if (format === 'table' || format === 'json') return format;
-  if (format === 'yaml' || format === 'yml') {
-    throw new UsageError(`The output format ${format} is not there yet: use table or json.`);
-  }
+  if (format === 'table' || format === 'json' || format === 'yaml') return format;
+  if (format === 'yml') return 'yaml';
   throw new UsageError(`Invalid output format: ${printable(format)}`);
 }
 

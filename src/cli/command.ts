@@ -9,9 +9,10 @@ import type { FlagSpec, FlagValues } from './flags.ts';
 import { secretField, secretJson, secretTable } from './output/secret.ts';
 import { wrap } from './output/table.ts';
 import { show } from './output/value.ts';
+import { yaml } from './output/yaml.ts';
 import type { Terminal } from './terminal.ts';
 
-export type Format = 'table' | 'json';
+export type Format = 'table' | 'json' | 'yaml';
 
 /** Which of the shared flags a command takes. */
 export type OutputFlags = 'none' | 'format' | 'field-and-format';
@@ -80,20 +81,20 @@ export interface ConnectOptions {
   readonly rootNamespace?: boolean;
 }
 
-/** Indented by two, members as they come. */
-export function printJson(call: CommandCall, value: JsonValue): void {
-  call.terminal.print(JSON.stringify(value, null, 2));
+/** For programs: YAML if that is wanted, else JSON, indented by two and with its members as they come. */
+export function printData(call: CommandCall, value: JsonValue): void {
+  call.terminal.print(call.format === 'yaml' ? yaml(value) : JSON.stringify(value, null, 2));
 }
 
-/** The answer in the wanted form: one field, JSON, or table with its warnings on stderr. */
+/** The answer in the wanted form: one field, JSON or YAML, or table with its warnings on stderr. */
 export function printSecret(call: CommandCall, secret: Secret): void {
   const field = call.flags.text('field');
   if (field !== undefined && field !== '') {
     printField(call, secretField(secret, field), field, 'secret');
     return;
   }
-  if (call.format === 'json') {
-    printJson(call, secretJson(secret));
+  if (call.format !== 'table') {
+    printData(call, secretJson(secret));
     return;
   }
   printWarnings(call, secret.warnings);
@@ -104,8 +105,10 @@ export function printSecret(call: CommandCall, secret: Secret): void {
 /** @throws CommandFailure (1) if there is no such field. */
 export function printField(call: CommandCall, value: JsonValue | undefined, name: string, of: string): void {
   if (value === undefined) throw new CommandFailure(1, `Field "${name}" not present in ${of}`);
-  const json = call.format === 'json';
-  call.terminal.printRaw(json ? JSON.stringify(value, null, isObject(value) ? 2 : 0) : show(value));
+  if (call.format === 'yaml') call.terminal.printRaw(yaml(value));
+  else if (call.format === 'json') {
+    call.terminal.printRaw(JSON.stringify(value, null, isObject(value) ? 2 : 0));
+  } else call.terminal.printRaw(show(value));
 }
 
 export function printWarnings(call: CommandCall, warnings: readonly string[]): void {

@@ -20,14 +20,21 @@ export function programHelp(commands: readonly Command[]): string {
 
 /** What a first word with further words under it is for. */
 const GROUPS: Readonly<Record<string, string>> = {
+  audit: 'Write down every request, and where',
+  auth: 'Say how callers log in',
   kv: 'Keep and read key-value secrets',
+  lease: 'Look at, renew and revoke leases',
   operator: 'Initialize, seal, unseal and look after a cluster',
+  policy: 'Say who may do what',
   print: 'Show what this machine would use',
+  secrets: 'Say which engine serves which path',
+  token: 'Create, look at, renew and revoke tokens',
 };
 
-export function groupHelp(group: string, commands: readonly Command[]): string {
-  const rows = commands.map((command) => [command.words.slice(1).join(' '), command.synopsis]);
-  return `Usage: latchkey ${group} <subcommand> [options] [args]\n\nSubcommands:\n${indent(columns(rows))}`;
+/** `group`: the words that the commands have in common, e.g. `['kv', 'metadata']`. */
+export function groupHelp(group: readonly string[], commands: readonly Command[]): string {
+  const rows = commands.map((command) => [command.words.slice(group.length).join(' '), command.synopsis]);
+  return `Usage: latchkey ${group.join(' ')} <subcommand> [options] [args]\n\nSubcommands:\n${indent(columns(rows))}`;
 }
 
 export function commandHelp(command: Command): string {

@@ -3,7 +3,7 @@
 import type { LeaderStatus, SealStatus } from '../client/answers.ts';
 import { ApiError } from '../client/api-error.ts';
 import type { VaultClient } from '../client/client.ts';
-import { type CommandCall, printField, printJson } from './command.ts';
+import { type CommandCall, printData, printField } from './command.ts';
 import { attempt } from './failure.ts';
 import { sealStatusField, sealStatusJson, sealStatusTable } from './output/seal-status.ts';
 import { reasonLines, whySealed } from './why-sealed.ts';
@@ -17,7 +17,7 @@ export async function printSealStatus(
   const leader = await attempt('Error checking leader status', () => askLeader(client), 1);
   const field = call.flags.text('field') ?? '';
   if (field !== '') printField(call, sealStatusField(status, leader, field), field, 'seal status');
-  else if (call.format === 'json') printJson(call, sealStatusJson(status, leader));
+  else if (call.format !== 'table') printData(call, sealStatusJson(status, leader));
   else {
     call.terminal.print(sealStatusTable(status, leader));
     const reason = whySealed(status, call.around.now());

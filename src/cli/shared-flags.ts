@@ -41,7 +41,11 @@ export const HTTP_FLAGS: readonly FlagSpec[] = [
   { name: 'non-interactive', kind: 'switch', help: 'Never prompt and never read stdin.' },
 ];
 
-const FORMAT: FlagSpec = { name: 'format', kind: 'text', help: 'table (default) or json. VAULT_FORMAT.' };
+const FORMAT: FlagSpec = {
+  name: 'format',
+  kind: 'text',
+  help: 'table (default), json or yaml. VAULT_FORMAT.',
+};
 const FIELD: FlagSpec = {
   name: 'field',
   kind: 'text',

@@ -146,6 +146,26 @@ test("the server's own sentence and command win over the table", async () => {
   );
 });
 
+test('a status that the sentence names already is not said twice', async () => {
+  const fault = { ...(FAULT['last_error'] as JsonObject), sentence: 'Key Vault answered 403 Forbidden' };
+  const { out } = await status({ ...FAULT, last_error: fault }, SEALED_LEADER);
+  assert.match(out, /\nWhy sealed: Key Vault answered 403 Forbidden \(class keyvault_forbidden_rbac\); /);
+  const other = await status({ ...FAULT, last_error: { ...fault, sentence: 'port 4030' } }, SEALED_LEADER);
+  assert.match(other.out, /port 4030 \(HTTP 403, class keyvault_forbidden_rbac\)/);
+});
+
+test('yaml, by either name and from the environment', async () => {
+  for (const line of ['status -format yaml', 'status -format=YML']) {
+    const { code, out } = await status(FAULT, SEALED_LEADER, line);
+    assert.equal(code, 2);
+    assert.match(out, /^sealed: true$/m);
+    assert.match(out, /^last_error:\n {2}attempts: 14\n {2}class: keyvault_forbidden_rbac\n/m);
+    assert.match(out, /^version: "1\.21\.0"$/m);
+  }
+  const field = await status(OPEN, { body: { ha_enabled: false } }, 'status -format=yaml -field=type');
+  assert.deepEqual([field.code, field.out], [0, 'azurekeyvault']);
+});
+
 test('every class has a sentence and a command; one from a newer server is named', async () => {
   for (const name of [...SEAL_CLASS_NAMES, 'from_the_future', '__proto__', '']) {
     const { code, out } = await status({ ...FAULT, last_error: { class: name } }, SEALED_LEADER);

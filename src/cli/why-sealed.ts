@@ -47,7 +47,8 @@ function faulty(fault: SealStatusFault, now: number): Reason {
   const known = explainSealClass(fault.class);
   const sentence = (fault.sentence || known.sentence).replace(/\.\s*$/, '');
   // The class is always named: it is what docs/errors.md and a search are keyed by.
-  const facts = [fault.httpStatus > 0 ? `HTTP ${fault.httpStatus}` : '', `class ${fault.class || 'unknown'}`];
+  const told = fault.httpStatus === 0 || new RegExp(`\\b${fault.httpStatus}\\b`).test(sentence);
+  const facts = [told ? '' : `HTTP ${fault.httpStatus}`, `class ${fault.class || 'unknown'}`];
   const where = facts.filter((fact) => fact !== '').join(', ');
   return { why: `${sentence} (${where})${pace(fault, now)}.`, remedy: fault.remedy || known.remedy };
 }

@@ -35,14 +35,14 @@ export const kvGetCommand: Command = {
     const field = call.flags.text('field') ?? '';
     if (place.version === 1 || secret.wrapInfo !== undefined) printVersion1(call, secret);
     else if (field !== '') printVersion2Field(call, secret, field, place.path);
-    else if (call.format === 'json') printSecret(call, secret);
+    else if (call.format !== 'table') printSecret(call, secret);
     else printVersion2(call, secret, place.path);
     return 0;
   },
 };
 
 function printVersion1(call: CommandCall, secret: Secret): void {
-  if ((call.flags.text('field') ?? '') !== '' || call.format === 'json' || secret.wrapInfo !== undefined) {
+  if ((call.flags.text('field') ?? '') !== '' || call.format !== 'table' || secret.wrapInfo !== undefined) {
     printSecret(call, secret);
     return;
   }

@@ -2,7 +2,7 @@
 
 import type { Secret } from '../../client/answers.ts';
 import { textsOf } from '../../client/fields.ts';
-import { type Command, type CommandCall, printJson, printSecret, printWarnings } from '../command.ts';
+import { type Command, type CommandCall, printData, printSecret, printWarnings } from '../command.ts';
 import { attempt, CommandFailure, type ExitCode, expectArguments } from '../failure.ts';
 import { table } from '../output/table.ts';
 import { plainPath } from '../paths.ts';
@@ -23,7 +23,7 @@ export const listCommand: Command = {
   },
 };
 
-/** A list that is not there is `{}` in JSON and a sentence otherwise; the exit code is 2 either way. */
+/** A list that is not there is `{}` for a program and a sentence otherwise; the exit code is 2 either way. */
 export function printList(call: CommandCall, secret: Secret | undefined, path: string): ExitCode {
   if (secret?.wrapInfo !== undefined) {
     printSecret(call, secret);
@@ -31,8 +31,8 @@ export function printList(call: CommandCall, secret: Secret | undefined, path: s
   }
   const keys = secret?.data === undefined ? [] : textsOf(secret.data, 'keys');
   const isList = Array.isArray(secret?.data?.['keys']);
-  if (call.format === 'json') {
-    printJson(call, isList ? keys : {});
+  if (call.format !== 'table') {
+    printData(call, isList ? keys : {});
     return isList ? 0 : 2;
   }
   if (!isList) {

@@ -2,7 +2,7 @@
 
 import type { InitAnswer } from '../../client/answers.ts';
 import type { InitRequest, VaultClient } from '../../client/client.ts';
-import { type Command, type CommandCall, printJson, printWarnings } from '../command.ts';
+import { type Command, type CommandCall, printData, printWarnings } from '../command.ts';
 import { attempt, type ExitCode, expectArguments } from '../failure.ts';
 import { wrap } from '../output/table.ts';
 
@@ -42,7 +42,7 @@ export const operatorInitCommand: Command = {
     const status = await attempt('Error checking seal status', () => client.sealStatus());
     const wanted = request(call, status.recoverySeal);
     const answer = await attempt('Error initializing', () => client.init(wanted));
-    if (call.format === 'json') printJson(call, machineReadable(answer, wanted));
+    if (call.format !== 'table') printData(call, machineReadable(answer, wanted));
     else printKeys(call, answer, wanted);
     printWarnings(call, answer.warnings);
     return 0;
@@ -51,7 +51,7 @@ export const operatorInitCommand: Command = {
 
 async function printInitStatus(call: CommandCall, client: VaultClient): Promise<ExitCode> {
   const initialized = await attempt('Error checking init status', () => client.isInitialized(), 1);
-  if (call.format === 'json') printJson(call, { initialized });
+  if (call.format !== 'table') printData(call, { initialized });
   else call.terminal.print(initialized ? 'Vault is initialized' : 'Vault is not initialized');
   return initialized ? 0 : 2;
 }

@@ -2,7 +2,7 @@
 
 import { isObject, type JsonObject } from '../../base/json.ts';
 import { flagOf, objectOf, textOf } from '../../client/fields.ts';
-import { type Command, printJson } from '../command.ts';
+import { type Command, printData } from '../command.ts';
 import { attempt, CommandFailure, expectArguments } from '../failure.ts';
 import { table } from '../output/table.ts';
 
@@ -34,7 +34,7 @@ export const operatorMembersCommand: Command = {
     // The nodes are both in the envelope's data and beside it.
     const nodes = objectOf(body, 'data')?.['nodes'] ?? body['nodes'];
     if (!Array.isArray(nodes)) throw new CommandFailure(2, 'the answer lists no nodes');
-    if (call.format === 'json') printJson(call, { Nodes: nodes });
+    if (call.format !== 'table') printData(call, { Nodes: nodes });
     else call.terminal.print(table(HEADER, nodes.filter(isObject).map(row)));
     return 0;
   },

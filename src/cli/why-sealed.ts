@@ -20,6 +20,11 @@ export function whySealed(status: SealStatus, now: number): Reason | undefined {
         why: 'the cluster is not initialized yet.',
         remedy: 'latchkey operator init   # once, on any one node',
       };
+    case 'awaiting_shares':
+      return {
+        why: 'its key is held in shares by people, and each start needs them.',
+        remedy: `latchkey operator unseal   # ${status.threshold} of the ${status.shares} shares, one at a time`,
+      };
     case 'unsealing':
       return { why: 'auto-unseal is under way.', remedy: '' };
     case 'operator':

@@ -479,6 +479,8 @@ test('wrong use is told apart from what is not there', async () => {
     ['frobnicate', 127, /no command "frobnicate"/],
     ['kv frobnicate', 1, /no "kv frobnicate"/],
     ['kv', 1, /Subcommands:/],
+    ['kv metadata', 1, /Usage: latchkey kv metadata <subcommand>/],
+    ['kv metadata nope', 1, /no "kv metadata nope"/],
     ['status extra', 1, /Too many arguments \(expected 0, got 1\)/],
     ['status -nope', 1, /flag provided but not defined: -nope/],
     ['status -address', 1, /flag needs an argument: -address/],

@@ -3,9 +3,19 @@
 import type { Command } from './command.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { kvDeleteCommand } from './commands/kv-delete.ts';
+import { kvEnableVersioningCommand } from './commands/kv-enable-versioning.ts';
 import { kvGetCommand } from './commands/kv-get.ts';
 import { kvListCommand } from './commands/kv-list.ts';
+import {
+  kvMetadataDeleteCommand,
+  kvMetadataGetCommand,
+  kvMetadataPatchCommand,
+  kvMetadataPutCommand,
+} from './commands/kv-metadata.ts';
+import { kvPatchCommand } from './commands/kv-patch.ts';
 import { kvPutCommand } from './commands/kv-put.ts';
+import { kvRollbackCommand } from './commands/kv-rollback.ts';
+import { kvDestroyCommand, kvUndeleteCommand } from './commands/kv-undelete.ts';
 import { listCommand } from './commands/list.ts';
 import { loginCommand } from './commands/login.ts';
 import { operatorInitCommand } from './commands/operator-init.ts';
@@ -33,6 +43,15 @@ export const COMMANDS: readonly Command[] = [
   kvGetCommand,
   kvListCommand,
   kvDeleteCommand,
+  kvPatchCommand,
+  kvUndeleteCommand,
+  kvDestroyCommand,
+  kvRollbackCommand,
+  kvMetadataGetCommand,
+  kvMetadataPutCommand,
+  kvMetadataPatchCommand,
+  kvMetadataDeleteCommand,
+  kvEnableVersioningCommand,
   readCommand,
   writeCommand,
   listCommand,

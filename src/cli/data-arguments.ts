@@ -36,6 +36,29 @@ export async function parseQuery(
   return Object.fromEntries(entries);
 }
 
+/**
+ * The `key=value` texts of a flag like `-metadata`; undefined if it was not given.
+ * @throws UsageError without the value, which may be a secret.
+ */
+export function parsePairs(texts: readonly string[], flag: string): JsonObject | undefined {
+  if (texts.length === 0) return undefined;
+  return Object.fromEntries(
+    texts.map((text): [string, string] => {
+      const equals = text.indexOf('=');
+      if (equals <= 0) throw new UsageError(`-${flag} takes key=value`);
+      return [text.slice(0, equals), text.slice(equals + 1)];
+    }),
+  );
+}
+
+/** The members that were given. */
+export function given(members: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
+  const entries = Object.entries(members).filter((entry): entry is [string, JsonValue] => {
+    return entry[1] !== undefined;
+  });
+  return Object.fromEntries(entries);
+}
+
 async function collect(args: readonly string[], terminal: Terminal): Promise<JsonObject> {
   // A map, because a key may be called __proto__.
   const data = new Map<string, JsonValue>();

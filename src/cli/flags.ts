@@ -4,7 +4,7 @@
 // users write one dash and may pass data that begins with one (`write p -- -x=1`). A normaliser in front would have
 // to know every flag's kind anyway, and then little is left to do.
 
-import { parseDuration } from '../base/durations.ts';
+import { formatDuration, parseDuration } from '../base/durations.ts';
 import { parseBoolean } from '../client/options.ts';
 import { UsageError } from './failure.ts';
 
@@ -41,6 +41,17 @@ export class FlagValues {
 
   isOn(name: string): boolean {
     return parseBoolean(this.text(name) ?? 'false') === true;
+  }
+
+  /** Undefined if not given, so that a default other than false stays the server's. */
+  choice(name: string): boolean | undefined {
+    return this.text(name) === undefined ? undefined : this.isOn(name);
+  }
+
+  /** As Go writes it, which every server reads, e.g. `1h30m0s`. */
+  duration(name: string): string | undefined {
+    const milliseconds = parseDuration(this.text(name) ?? '');
+    return milliseconds === undefined ? undefined : formatDuration(milliseconds);
   }
 
   count(name: string): number | undefined {

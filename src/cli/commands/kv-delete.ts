@@ -1,6 +1,6 @@
 // `kv delete PATH`: marks the newest version, or some, as deleted.
 
-import type { Command } from '../command.ts';
+import type { Command, CommandCall } from '../command.ts';
 import { attempt, expectArguments, UsageError } from '../failure.ts';
 import { kvPlace } from '../kv-path.ts';
 import { printOutcome } from './write.ts';
@@ -20,8 +20,7 @@ export const kvDeleteCommand: Command = {
   remote: true,
   async run(call) {
     expectArguments(call.args, 1);
-    const versions = call.flags.texts('versions').flatMap((text) => text.split(','));
-    if (!versions.every((version) => /^\d+$/.test(version))) throw new UsageError('-versions takes numbers');
+    const versions = wantedVersions(call);
     const client = call.connect();
     const mount = call.flags.text('mount');
     const target = await kvPlace(client, call.args[0] ?? '', mount, versions.length > 0 ? 'delete' : 'data');
@@ -35,3 +34,10 @@ export const kvDeleteCommand: Command = {
     return 0;
   },
 };
+
+/** `-versions 1,2 -versions 3`. */
+export function wantedVersions(call: CommandCall): string[] {
+  const versions = call.flags.texts('versions').flatMap((text) => text.split(','));
+  if (!versions.every((version) => /^\d+$/.test(version))) throw new UsageError('-versions takes numbers');
+  return versions;
+}

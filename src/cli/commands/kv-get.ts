@@ -71,8 +71,8 @@ function printVersion2Field(call: CommandCall, secret: Secret, field: string, pa
   printField(call, value ?? undefined, field, 'secret');
 }
 
-export function printSecretPath(call: CommandCall, path: string): void {
-  call.terminal.print(`${banner('Secret Path', path.length)}\n${path}\n`);
+export function printSecretPath(call: CommandCall, path: string, title = 'Secret Path'): void {
+  call.terminal.print(`${banner(title, path.length)}\n${path}\n`);
 }
 
 /** A table under a banner as wide as the table would be if every value were called "Value". */

@@ -1,11 +1,13 @@
 // `kv put PATH K=V...`: a new version of a secret.
 
 import type { JsonObject } from '../../base/json.ts';
-import { type Command, printSecret } from '../command.ts';
+import type { Secret } from '../../client/answers.ts';
+import { type Command, type CommandCall, printWarnings } from '../command.ts';
 import { parseData } from '../data-arguments.ts';
 import { attempt, UsageError } from '../failure.ts';
 import { kvPlace } from '../kv-path.ts';
 import { printBlock, printSecretPath } from './kv-get.ts';
+import { printOutcome } from './write.ts';
 
 export const kvPutCommand: Command = {
   words: ['kv', 'put'],
@@ -40,17 +42,19 @@ export const kvPutCommand: Command = {
     }
     const body: JsonObject = place.version === 1 ? data : { data, options: cas === undefined ? {} : { cas } };
     const secret = await attempt(`Error writing data to ${place.path}`, () => client.write(place.path, body));
-    if (secret === undefined) {
-      if (call.format === 'table') call.terminal.print(`Success! Data written to: ${place.path}`);
-      return 0;
-    }
-    const plain = call.format === 'table' && (call.flags.text('field') ?? '') === '';
-    if (!plain || secret.wrapInfo !== undefined) {
-      printSecret(call, secret);
-      return 0;
-    }
-    printSecretPath(call, place.path);
-    printBlock(call, 'Metadata', secret.data ?? {});
+    printWritten(call, secret, place.path);
     return 0;
   },
 };
+
+/** What the new version is. */
+export function printWritten(call: CommandCall, secret: Secret | undefined, path: string): void {
+  const plain = call.format === 'table' && (call.flags.text('field') ?? '') === '';
+  if (secret === undefined || !plain || secret.wrapInfo !== undefined) {
+    printOutcome(call, secret, `Success! Data written to: ${path}`);
+    return;
+  }
+  printWarnings(call, secret.warnings);
+  printSecretPath(call, path);
+  printBlock(call, 'Metadata', secret.data ?? {});
+}

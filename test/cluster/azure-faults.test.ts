@@ -259,7 +259,7 @@ const CONFIG_TROUBLES: readonly Trouble[] = [
 
 const TROUBLES = [...IDENTITY_TROUBLES, ...SECRET_TROUBLES, ...NETWORK_TROUBLES, ...CONFIG_TROUBLES];
 
-describe('started while', { timeout: 120_000 }, () => {
+describe('started while', { timeout: 240_000 }, () => {
   let rig: Rig;
   before(async () => {
     rig = await Rig.build();

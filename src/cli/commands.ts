@@ -1,6 +1,7 @@
 // The one table of commands. Help, dispatch and the list of subcommands are all read from it.
 
 import type { Command } from './command.ts';
+import { auditDisableCommand, auditEnableCommand, auditListCommand } from './commands/audit.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { kvDeleteCommand } from './commands/kv-delete.ts';
 import { kvEnableVersioningCommand } from './commands/kv-enable-versioning.ts';
@@ -18,6 +19,7 @@ import { kvRollbackCommand } from './commands/kv-rollback.ts';
 import { kvDestroyCommand, kvUndeleteCommand } from './commands/kv-undelete.ts';
 import { listCommand } from './commands/list.ts';
 import { loginCommand } from './commands/login.ts';
+import { MOUNT_COMMANDS } from './commands/mounts.ts';
 import { operatorInitCommand } from './commands/operator-init.ts';
 import { operatorMembersCommand } from './commands/operator-members.ts';
 import { operatorSealCommand } from './commands/operator-seal.ts';
@@ -56,6 +58,10 @@ export const COMMANDS: readonly Command[] = [
   writeCommand,
   listCommand,
   deleteCommand,
+  ...MOUNT_COMMANDS,
+  auditEnableCommand,
+  auditDisableCommand,
+  auditListCommand,
   printTokenCommand,
   versionCommand,
 ];

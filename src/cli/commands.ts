@@ -17,6 +17,7 @@ import { kvPatchCommand } from './commands/kv-patch.ts';
 import { kvPutCommand } from './commands/kv-put.ts';
 import { kvRollbackCommand } from './commands/kv-rollback.ts';
 import { kvDestroyCommand, kvUndeleteCommand } from './commands/kv-undelete.ts';
+import { leaseLookupCommand, leaseRenewCommand, leaseRevokeCommand } from './commands/lease.ts';
 import { listCommand } from './commands/list.ts';
 import { loginCommand } from './commands/login.ts';
 import { MOUNT_COMMANDS } from './commands/mounts.ts';
@@ -25,10 +26,25 @@ import { operatorMembersCommand } from './commands/operator-members.ts';
 import { operatorSealCommand } from './commands/operator-seal.ts';
 import { operatorStepDownCommand } from './commands/operator-step-down.ts';
 import { operatorUnsealCommand } from './commands/operator-unseal.ts';
+import { pathHelpCommand } from './commands/path-help.ts';
+import {
+  policyDeleteCommand,
+  policyListCommand,
+  policyReadCommand,
+  policyWriteCommand,
+} from './commands/policy.ts';
 import { printTokenCommand } from './commands/print-token.ts';
 import { readCommand } from './commands/read.ts';
 import { serverCommand } from './commands/server.ts';
 import { statusCommand } from './commands/status.ts';
+import {
+  tokenCapabilitiesCommand,
+  tokenLookupCommand,
+  tokenRenewCommand,
+  tokenRevokeCommand,
+} from './commands/token.ts';
+import { tokenCreateCommand } from './commands/token-create.ts';
+import { unwrapCommand } from './commands/unwrap.ts';
 import { versionCommand } from './commands/version.ts';
 import { writeCommand } from './commands/write.ts';
 
@@ -63,5 +79,19 @@ export const COMMANDS: readonly Command[] = [
   auditDisableCommand,
   auditListCommand,
   printTokenCommand,
+  tokenCreateCommand,
+  tokenLookupCommand,
+  tokenRenewCommand,
+  tokenRevokeCommand,
+  tokenCapabilitiesCommand,
+  policyListCommand,
+  policyReadCommand,
+  policyWriteCommand,
+  policyDeleteCommand,
+  leaseLookupCommand,
+  leaseRenewCommand,
+  leaseRevokeCommand,
+  unwrapCommand,
+  pathHelpCommand,
   versionCommand,
 ];

@@ -21,8 +21,10 @@ import { leaseLookupCommand, leaseRenewCommand, leaseRevokeCommand } from './com
 import { listCommand } from './commands/list.ts';
 import { loginCommand } from './commands/login.ts';
 import { MOUNT_COMMANDS } from './commands/mounts.ts';
+import { operatorGenerateRootCommand } from './commands/operator-generate-root.ts';
 import { operatorInitCommand } from './commands/operator-init.ts';
 import { operatorMembersCommand } from './commands/operator-members.ts';
+import { operatorKeyStatusCommand, operatorRotateCommand } from './commands/operator-rotate.ts';
 import { operatorSealCommand } from './commands/operator-seal.ts';
 import { operatorStepDownCommand } from './commands/operator-step-down.ts';
 import { operatorUnsealCommand } from './commands/operator-unseal.ts';
@@ -56,6 +58,9 @@ export const COMMANDS: readonly Command[] = [
   operatorSealCommand,
   operatorStepDownCommand,
   operatorMembersCommand,
+  operatorKeyStatusCommand,
+  operatorRotateCommand,
+  operatorGenerateRootCommand,
   loginCommand,
   kvPutCommand,
   kvGetCommand,

@@ -211,12 +211,9 @@ export class Node implements CallHandler, NodePort {
   /** Unsealed: stand for the lead and follow whoever has it; sealed again: wipe and wait. */
   async #live(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      let session: AbortSignal;
-      try {
-        session = AbortSignal.any([await this.#unsealer.untilUnsealed(signal), signal]);
-      } catch {
-        return;
-      }
+      const held = await this.#unsealer.untilUnsealed(signal).catch(() => undefined);
+      if (held === undefined) return;
+      const session = AbortSignal.any([held.signal, signal]);
       const stores = await this.#door.open();
       const following = this.#follower.run(stores, session);
       await keepLeading(
@@ -234,6 +231,7 @@ export class Node implements CallHandler, NodePort {
       );
       await following;
       stores.barrier.seal();
+      held.release();
     }
   }
 

@@ -30,6 +30,14 @@ export interface UnsealerParts {
   readonly log: Logger;
 }
 
+export interface Session {
+  /** Aborts when the node is sealed again. */
+  readonly signal: AbortSignal;
+  /** To be called once, when everything of the session is closed and the barrier wiped. */
+  release(): void;
+  readonly released: Promise<void>;
+}
+
 /** Milliseconds between two looks at a storage that holds no cluster yet. */
 const UNINITIALIZED_POLL_MS = 500;
 
@@ -43,6 +51,8 @@ export class Unsealer {
   #fault: FaultView | undefined;
   #attempts = 0;
   #session: AbortController | undefined;
+  /** Stays until it is released, so that no new session opens the barrier that the old one is about to wipe. */
+  #held: Session | undefined;
   #wake: () => void = () => {};
   /** A poke that came while nobody rested counts for the next rest. */
   #poked = false;
@@ -94,10 +104,13 @@ export class Unsealer {
     this.#wake();
   }
 
-  /** Resolves once the node is unsealed; rejects with the signal's reason. */
-  async untilUnsealed(signal: AbortSignal): Promise<AbortSignal> {
-    while (this.#session === undefined) await this.untilChanged(signal);
-    return this.#session.signal;
+  /**
+   * Resolves once the node is unsealed, or was and its session has not been released yet; rejects with the signal's
+   * reason. Whoever lives on the session wipes the barrier at its end and then releases it.
+   */
+  async untilUnsealed(signal: AbortSignal): Promise<Session> {
+    while (this.#held === undefined) await this.untilChanged(signal);
+    return this.#held;
   }
 
   /** Resolves at the next change of state; rejects with the signal's reason. */
@@ -118,7 +131,7 @@ export class Unsealer {
     });
   }
 
-  /** Seals until the process restarts or shares reopen it. Whoever holds the session wipes the barrier when done. */
+  /** Seals until the process restarts or shares reopen it. */
   sealByOperator(): void {
     this.#enter('operator', 'an operator sealed this node');
     this.#fault = undefined;
@@ -131,6 +144,7 @@ export class Unsealer {
    * @throws SealFault or LatchkeyError as the attempt met them; bad_request if `allow` says no, and the node stays sealed.
    */
   async openFor(allow: (stores: Stores) => Promise<boolean>, signal: AbortSignal): Promise<void> {
+    await this.#untilReleased(signal);
     await this.#lock.run('attempt', async () => {
       if (this.#session !== undefined) return;
       const opened = await this.#open(signal);
@@ -154,6 +168,7 @@ export class Unsealer {
    */
   async openWith(kek: SecretBytes | undefined, signal: AbortSignal): Promise<void> {
     const { manual } = this.#parts.seal;
+    await this.#untilReleased(signal);
     await this.#lock.run('attempt', async () => {
       try {
         if (kek === undefined || manual === undefined) throw wrongShares();
@@ -183,7 +198,7 @@ export class Unsealer {
   /** One turn of the loop; returns how long to rest, milliseconds, or undefined to rest until something changes. */
   #turn(signal: AbortSignal): Promise<number | undefined> {
     return this.#lock.run('attempt', async () => {
-      if (this.#state === 'operator' || this.#session !== undefined) return undefined;
+      if (this.#state === 'operator' || this.#held !== undefined) return undefined;
       try {
         if (this.#parts.seal.manual !== undefined) return await this.#awaitShares();
         const opened = await this.#open(signal);
@@ -300,8 +315,23 @@ export class Unsealer {
   #unsealed(reason: string): void {
     this.#attempts = 0;
     this.#fault = undefined;
-    this.#session = new AbortController();
+    const session = new AbortController();
+    this.#session = session;
+    const released = Promise.withResolvers<void>();
+    const release = () => {
+      this.#held = undefined;
+      released.resolve();
+    };
+    this.#held = { signal: session.signal, release, released: released.promise };
     this.#enter('unsealed', reason);
+  }
+
+  /** A sealed session may still be closing what it had opened. */
+  async #untilReleased(signal: AbortSignal): Promise<void> {
+    while (this.#session === undefined && this.#held !== undefined) {
+      signal.throwIfAborted();
+      await this.#held.released;
+    }
   }
 
   #failed(error: unknown): number {

@@ -118,6 +118,7 @@ test('wrong use of token sends nothing and shows no token', async () => {
     'revoke -mode=other hvs.secret-one',
     'revoke -accessor -mode=orphan hvs.secret-one',
     'renew -increment=soon hvs.secret-one',
+    'revoke -mode=path /',
     'capabilities',
     'capabilities -accessor secret/x',
   ]) {
@@ -201,6 +202,7 @@ test('lease lookup, renew and revoke', async () => {
   ];
   for (const [rest, out] of outcomes) assert.equal((await run(`lease revoke ${rest}`, env)).out, out);
   assert.equal((await run(`lease revoke -force ${lease}`, env)).code, 1);
+  assert.equal((await run('lease revoke -prefix /', env)).code, 1);
   assert.deepEqual(play.lines, [
     `PUT /v1/sys/leases/lookup {"lease_id":"${lease}"}`,
     `PUT /v1/sys/leases/renew {"lease_id":"${lease}","increment":120}`,

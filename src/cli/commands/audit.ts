@@ -7,7 +7,7 @@ import { given, parseData } from '../data-arguments.ts';
 import { attempt, CommandFailure, type ExitCode, expectArguments, UsageError } from '../failure.ts';
 import { type Row, table } from '../output/table.ts';
 import { show, sortedEntries } from '../output/value.ts';
-import { plainPath } from '../paths.ts';
+import { namedPath } from '../paths.ts';
 
 export const auditEnableCommand: Command = {
   words: ['audit', 'enable'],
@@ -27,8 +27,7 @@ export const auditEnableCommand: Command = {
   async run(call) {
     const [type, ...pairs] = call.args;
     if (type === undefined) throw new UsageError('Error enabling audit device: audit type missing');
-    const path = plainPath(call.flags.text('path') ?? type);
-    if (path === '') throw new UsageError('-path must not be empty');
+    const path = namedPath(call.flags.text('path') ?? type);
     const options = await parseData(pairs, call.terminal);
     const body = given({
       type,
@@ -54,8 +53,7 @@ export const auditDisableCommand: Command = {
   remote: true,
   async run(call) {
     expectArguments(call.args, 1);
-    const path = plainPath(call.args[0] ?? '');
-    if (path === '') throw new UsageError('the path must not be empty');
+    const path = namedPath(call.args[0]);
     await attempt('Error disabling audit device', () => call.connect().delete(`sys/audit/${path}`));
     if (call.format === 'table') {
       call.terminal.print(`Success! Disabled audit device (if it was enabled) at: ${path}/`);

@@ -2,7 +2,7 @@
 
 import type { Command } from '../command.ts';
 import { attempt, expectArguments } from '../failure.ts';
-import { plainPath } from '../paths.ts';
+import { namedPath } from '../paths.ts';
 
 export const kvEnableVersioningCommand: Command = {
   words: ['kv', 'enable-versioning'],
@@ -14,7 +14,7 @@ export const kvEnableVersioningCommand: Command = {
   remote: true,
   async run(call) {
     expectArguments(call.args, 1);
-    const path = plainPath(call.args[0] ?? '');
+    const path = namedPath(call.args[0]);
     const body = { options: { version: '2' } };
     await attempt(`Error tuning secrets engine ${path}/`, () =>
       call.connect().write(`sys/mounts/${path}/tune`, body),

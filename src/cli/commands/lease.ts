@@ -3,7 +3,7 @@
 import { type Command, type CommandCall, printSecret } from '../command.ts';
 import { given } from '../data-arguments.ts';
 import { attempt, CommandFailure, expectArguments, UsageError } from '../failure.ts';
-import { plainPath } from '../paths.ts';
+import { namedPath } from '../paths.ts';
 import { wantedSeconds } from './token.ts';
 
 export const leaseLookupCommand: Command = {
@@ -62,10 +62,11 @@ export const leaseRevokeCommand: Command = {
     const { flags, terminal } = call;
     const [prefix, force, sync] = [flags.isOn('prefix'), flags.isOn('force'), flags.isOn('sync')];
     if (force && !prefix) throw new UsageError('Specifying -force requires also specifying -prefix');
+    // Else "/" would end every lease of the server.
+    const under = namedPath(id);
     if (force) {
       terminal.warn('Warning! Force-removing leases can leave what they stood for in place elsewhere.\n');
     }
-    const under = plainPath(id);
     const act = () => {
       const client = call.connect();
       if (force) return client.write(`sys/leases/revoke-force/${under}`, {});

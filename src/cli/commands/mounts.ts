@@ -7,11 +7,11 @@ import type { VaultClient } from '../../client/client.ts';
 import { flagOf, numberOf, objectOf, textOf } from '../../client/fields.ts';
 import { type Command, type CommandCall, printData, printWarnings } from '../command.ts';
 import { given, parsePairs } from '../data-arguments.ts';
-import { attempt, CommandFailure, expectArguments, UsageError } from '../failure.ts';
+import { attempt, CommandFailure, expectArguments } from '../failure.ts';
 import type { FlagSpec } from '../flags.ts';
 import { type Row, table } from '../output/table.ts';
 import { show, sortedEntries } from '../output/value.ts';
-import { plainPath } from '../paths.ts';
+import { namedPath } from '../paths.ts';
 
 /** What tells the two groups apart. */
 interface Kind {
@@ -94,8 +94,7 @@ function enableCommand(kind: Kind): Command {
       expectArguments(call.args, 1);
       const { flags } = call;
       const type = (call.args[0] ?? '').trim();
-      const path = plainPath(flags.text('path') ?? type);
-      if (path === '') throw new UsageError('-path must not be empty');
+      const path = namedPath(flags.text('path') ?? type);
       const { description, options, ...config } = tuning(call);
       const body = given({
         type,
@@ -127,7 +126,7 @@ function disableCommand(kind: Kind): Command {
     remote: true,
     async run(call) {
       expectArguments(call.args, 1);
-      const path = mountPath(call.args[0]);
+      const path = namedPath(call.args[0]);
       const prefix = `Error disabling ${kind.what} at ${path}/`;
       const secret = await attempt(prefix, () => call.connect().delete(`${kind.api}/${path}`));
       done(call, secret, `Success! Disabled the ${kind.what} (if it existed) at: ${path}/`);
@@ -169,7 +168,7 @@ function tuneCommand(kind: Kind): Command {
     remote: true,
     async run(call) {
       expectArguments(call.args, 1);
-      const path = mountPath(call.args[0]);
+      const path = namedPath(call.args[0]);
       const prefix = `Error tuning ${kind.what} ${path}/`;
       const secret = await attempt(prefix, () =>
         call.connect().write(`${kind.api}/${path}/tune`, tuning(call)),
@@ -193,7 +192,7 @@ function moveCommand(kind: Kind): Command {
     remote: true,
     async run(call) {
       expectArguments(call.args, 2);
-      const [from, to] = call.args.map((path) => `${kind.root}${mountPath(path)}/`);
+      const [from, to] = call.args.map((path) => `${kind.root}${namedPath(path)}/`);
       const client = call.connect();
       const prefix = `Error moving ${kind.what} ${from} to ${to}`;
       const body = given({ from, to });
@@ -249,13 +248,6 @@ function tuning(call: CommandCall): JsonObject {
     token_type: flags.text('token-type'),
     plugin_version: flags.text('plugin-version'),
   });
-}
-
-/** @throws UsageError: an empty path would be another route. */
-function mountPath(given: string | undefined): string {
-  const path = plainPath(given ?? '');
-  if (path === '') throw new UsageError('the path must not be empty');
-  return path;
 }
 
 function done(call: CommandCall, secret: Secret | undefined, success: string): void {

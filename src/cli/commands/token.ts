@@ -7,7 +7,7 @@ import { type Command, type CommandCall, printData, printSecret } from '../comma
 import { given } from '../data-arguments.ts';
 import { attempt, CommandFailure, expectArguments, UsageError } from '../failure.ts';
 import type { FlagSpec } from '../flags.ts';
-import { plainPath } from '../paths.ts';
+import { namedPath, plainPath } from '../paths.ts';
 
 const ACCESSOR: FlagSpec = {
   name: 'accessor',
@@ -148,7 +148,7 @@ async function revocation(call: CommandCall): Promise<{ path: string; body: Json
   const named = await typed(call, first);
   if (accessor) return { path: 'auth/token/revoke-accessor', body: { accessor: named } };
   if (mode === 'orphan') return { path: 'auth/token/revoke-orphan', body: { token: named } };
-  if (mode === 'path') return { path: `sys/leases/revoke-prefix/${plainPath(named)}`, body: {} };
+  if (mode === 'path') return { path: `sys/leases/revoke-prefix/${namedPath(named)}`, body: {} };
   if (mode !== '') throw new UsageError('-mode is "orphan" or "path"');
   return { path: 'auth/token/revoke', body: { token: named } };
 }

@@ -149,7 +149,7 @@ async function wrapAndProve(
   using opened = await seal.unwrap(wrapped, context, signal);
   if (!opened.equals(root)) {
     throw new LatchkeyError(
-      'internal',
+      'cannot_comply',
       'the seal did not give back what it had wrapped; nothing was written',
     );
   }

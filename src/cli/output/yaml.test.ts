@@ -59,5 +59,6 @@ test('numbers keep their digits', () => {
 
 test('a key too long for a simple one', () => {
   const key = 'k'.repeat(1_100);
-  assert.equal(yaml({ [key]: { a: [1] } }), `? ${key}\n: {"a":[1]}`);
+  assert.equal(yaml({ [key]: { a: [1, { b: 2 }], c: 3 } }), `? ${key}\n: a:\n  - 1\n  - b: 2\n  c: 3`);
+  assert.equal(yaml([{ [key]: 'x' }]), `- ? ${key}\n  : x`);
 });

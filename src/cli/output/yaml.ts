@@ -16,22 +16,22 @@ export function yaml(value: JsonValue): string {
 
 function lines(value: JsonObject | JsonValue[]): string[] {
   return Array.isArray(value)
-    ? value.flatMap(item)
+    ? value.flatMap((entry) => hanging('-', entry))
     : sortedEntries(value).flatMap(([name, member]) => pair(name, member));
 }
 
 function pair(name: string, value: JsonValue): string[] {
   const key = text(name);
-  // JSON is YAML too, and fits on the one line that such a pair may have.
-  if (key.length > SIMPLE_KEY_CHARACTERS_MAX) return [`? ${key}`, `: ${JSON.stringify(value)}`];
+  if (key.length > SIMPLE_KEY_CHARACTERS_MAX) return [`? ${key}`, ...hanging(':', value)];
   if (!isNested(value)) return [`${key}: ${scalar(value)}`];
   const below = lines(value);
   return [`${key}:`, ...(Array.isArray(value) ? below : below.map((line) => `  ${line}`))];
 }
 
-function item(value: JsonValue): string[] {
-  if (!isNested(value)) return [`- ${scalar(value)}`];
-  return lines(value).map((line, at) => `${at === 0 ? '- ' : '  '}${line}`);
+/** The sign, with the value beside and below it. */
+function hanging(sign: '-' | ':', value: JsonValue): string[] {
+  if (!isNested(value)) return [`${sign} ${scalar(value)}`];
+  return lines(value).map((line, at) => `${at === 0 ? sign : ' '} ${line}`);
 }
 
 function isNested(value: JsonValue): value is JsonObject | JsonValue[] {

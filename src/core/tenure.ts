@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { EngineType, Request, View } from '../engine/engine.ts';
+import type { Caller, EngineType, Request, View } from '../engine/engine.ts';
 import { type MountEntry, MountTable, newMountEntry } from '../mount/mount-table.ts';
 import { Router } from '../mount/router.ts';
 import { type Decider, PolicyDecider } from '../policy/decide.ts';
@@ -210,6 +210,13 @@ async function openRooms(
     stepDown: () => end('step_down'),
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => void (await barrier.rotate(leadership.fence)),
+    policies: {
+      list: () => policies.list(),
+      read: (name: string) => policies.read(name),
+      write: (name: string, text: string) => policies.write(name, text),
+      delete: (name: string) => policies.delete(name),
+      capabilities: (caller: Caller, path: string) => decider.capabilities(caller, path),
+    },
     audit: {
       list: () => audit.entries,
       enable: (entry: AuditDeviceEntry) => audit.enable(entry),

@@ -2,6 +2,7 @@
 
 import type { SecretBytes } from '../base/bytes.ts';
 import type { JsonObject } from '../base/json.ts';
+import type { Caller } from '../engine/engine.ts';
 
 /** Why a node is sealed, and what it is doing about it. */
 export type UnsealState =
@@ -136,6 +137,15 @@ export interface AuditPort {
   hash(path: string, value: string): string;
 }
 
+export interface PolicyPort {
+  list(): Promise<readonly string[]>;
+  read(name: string): Promise<{ readonly name: string; readonly text: string } | undefined>;
+  /** @throws LatchkeyError bad_request if the text is no policy, or the name is reserved. */
+  write(name: string, text: string): Promise<{ readonly warnings: readonly string[] }>;
+  delete(name: string): Promise<void>;
+  capabilities(caller: Caller, path: string): Promise<readonly string[]>;
+}
+
 /** Answered by the active node alone. */
 export interface TenurePort {
   members(): readonly MemberView[];
@@ -143,6 +153,7 @@ export interface TenurePort {
   keyStatus(): KeyStatusView;
   rotate(): Promise<void>;
   readonly audit: AuditPort;
+  readonly policies: PolicyPort;
   mounts(): readonly MountView[];
   mount(request: MountRequest): Promise<void>;
   unmount(path: string): Promise<void>;

@@ -4,6 +4,7 @@ import type { EngineType, Route } from '../engine/engine.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { healthRoutes } from './health.ts';
 import { mountRoutes } from './mount-routes.ts';
+import { policyRoutes } from './policy-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
 import { sealRoutes } from './seal-routes.ts';
 import { tenureRoutes } from './tenure-routes.ts';
@@ -30,6 +31,7 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...tenureRoutes(tenure),
         ...mountRoutes(tenure),
         ...auditRoutes(tenure.audit),
+        ...policyRoutes(tenure.policies),
       ],
     }),
   };

@@ -10,13 +10,13 @@ import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Caller, EngineType, Request, View } from '../engine/engine.ts';
+import type { EngineType, Request, View } from '../engine/engine.ts';
 import { type MountEntry, MountTable, newMountEntry } from '../mount/mount-table.ts';
 import { Router } from '../mount/router.ts';
 import { type Decider, PolicyDecider } from '../policy/decide.ts';
 import { PolicyStore } from '../policy/policy-store.ts';
 import type { Leadership } from '../storage/election.ts';
-import type { MemberView, NodePort } from '../system/ports.ts';
+import type { AuditPort, MemberView, NodePort, PolicyPort } from '../system/ports.ts';
 import type { SystemRoom } from '../system/system-engine.ts';
 import { tokenEngine } from '../token/token-engine.ts';
 import { TokenStore } from '../token/token-store.ts';
@@ -210,19 +210,8 @@ async function openRooms(
     stepDown: () => end('step_down'),
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => void (await barrier.rotate(leadership.fence)),
-    policies: {
-      list: () => policies.list(),
-      read: (name: string) => policies.read(name),
-      write: (name: string, text: string) => policies.write(name, text),
-      delete: (name: string) => policies.delete(name),
-      capabilities: (caller: Caller, path: string) => decider.capabilities(caller, path),
-    },
-    audit: {
-      list: () => audit.entries,
-      enable: (entry: AuditDeviceEntry) => audit.enable(entry),
-      disable: (path: string) => audit.disable(path),
-      hash: (path: string, value: string) => audit.hash(path, value),
-    },
+    policies: policyPort(policies, decider),
+    audit: auditPort(audit),
     mounts: () => mounts.list(),
     mount: mounts.mount.bind(mounts),
     unmount: mounts.unmount.bind(mounts),
@@ -243,4 +232,23 @@ function builtIn(random: Random, path: string, type: string): MountEntry {
   const description =
     type === 'system' ? 'system endpoints used for control, policy and debugging' : 'token based credentials';
   return newMountEntry(random, { path, type, description, options: {} });
+}
+
+function policyPort(policies: PolicyStore, decider: Decider): PolicyPort {
+  return {
+    list: () => policies.list(),
+    read: (name) => policies.read(name),
+    write: (name, text) => policies.write(name, text),
+    delete: (name) => policies.delete(name),
+    capabilities: (caller, path) => decider.capabilities(caller, path),
+  };
+}
+
+function auditPort(audit: AuditBroker): AuditPort {
+  return {
+    list: () => audit.entries,
+    enable: (entry) => audit.enable(entry),
+    disable: (path) => audit.disable(path),
+    hash: (path, value) => audit.hash(path, value),
+  };
 }

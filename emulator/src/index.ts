@@ -4,5 +4,6 @@ export { type Azure, type AzureOptions, type Operator, startAzure } from './azur
 export type { Clock } from './clock.ts';
 export type { Fault, FaultKind, FaultSpec } from './faults.ts';
 export type { JournalEntry, JournalFilter } from './journal.ts';
+export type { KeyOptions, KeyShortcuts, KeyView } from './key-shortcuts.ts';
 export type { Settings } from './settings.ts';
 export type { SecretShortcuts, Shortcuts, VaultOptions } from './shortcuts.ts';

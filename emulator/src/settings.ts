@@ -11,13 +11,31 @@ export interface Settings {
    * attributes are only a hint); 'enforced' answers 403 SecretNotYetValid or SecretExpired.
    */
   secretValidity: 'informational' | 'enforced';
+  /** Whether a disabled key can be read. Azure shows it ('allowed'), so that it can be looked at and enabled again. */
+  getOnDisabledKey: 'allowed' | 'refused';
+  /**
+   * Whether a disabled key still encrypts and wraps. Azure's documentation says no ('refused'); a user of the real
+   * service reports that only decrypt, unwrap and sign are refused ('allowed'), azure-sdk-for-python #45342.
+   */
+  wrapOnDisabledKey: 'refused' | 'allowed';
+  /** Whether a key outside nbf and exp still decrypts and unwraps. Azure's documentation says yes ('allowed'). */
+  unwrapOutsideValidity: 'allowed' | 'refused';
 }
 
-export const DEFAULT_SETTINGS: Settings = { unknownVault: 'drop', secretValidity: 'informational' };
+export const DEFAULT_SETTINGS: Settings = {
+  unknownVault: 'drop',
+  secretValidity: 'informational',
+  getOnDisabledKey: 'allowed',
+  wrapOnDisabledKey: 'refused',
+  unwrapOutsideValidity: 'allowed',
+};
 
 const CHOICES: { [Name in keyof Settings]: readonly Settings[Name][] } = {
   unknownVault: ['drop', 'not-found'],
   secretValidity: ['informational', 'enforced'],
+  getOnDisabledKey: ['allowed', 'refused'],
+  wrapOnDisabledKey: ['refused', 'allowed'],
+  unwrapOutsideValidity: ['allowed', 'refused'],
 };
 
 /** Applies a change that came over the wire; throws RangeError for a name or value that does not exist. */

@@ -2,6 +2,7 @@
 
 import type { Subscription } from './arm/domain.ts';
 import { ServiceError } from './http/message.ts';
+import { type KeyShortcuts, keyShortcuts } from './key-shortcuts.ts';
 import type { AccessPolicy, Vault } from './key-vault/vault.ts';
 
 export interface VaultOptions {
@@ -39,6 +40,8 @@ export interface Shortcuts {
   detachIdentity(principalId: string): boolean;
   /** Secrets of a vault, past all checks of rights. */
   secrets(vault: string): SecretShortcuts;
+  /** Keys of a vault, past all checks of rights. */
+  keys(vault: string): KeyShortcuts;
 }
 
 export interface SecretShortcuts {
@@ -104,6 +107,7 @@ export function makeShortcuts(subscription: Subscription, tenantId: string, port
     },
     ...machineShortcuts(subscription),
     secrets: (vaultName) => secretShortcuts(existingVault(subscription, vaultName)),
+    keys: (vaultName) => keyShortcuts(existingVault(subscription, vaultName)),
   };
 }
 

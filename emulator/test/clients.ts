@@ -4,7 +4,8 @@
 import { lookup as dnsLookup } from 'node:dns';
 import { Agent, request as httpsRequest } from 'node:https';
 import type { PipelinePolicy } from '@azure/core-rest-pipeline';
-import { ClientSecretCredential } from '@azure/identity';
+import { ClientSecretCredential, type TokenCredential } from '@azure/identity';
+import { CryptographyClient, KeyClient } from '@azure/keyvault-keys';
 import { SecretClient } from '@azure/keyvault-secrets';
 import type { Azure } from '../src/index.ts';
 
@@ -55,13 +56,48 @@ export function secretCredential(
 export function secretClient(
   azure: Azure,
   vault: string,
-  credential = secretCredential(azure) as ConstructorParameters<typeof SecretClient>[1],
+  credential: TokenCredential = secretCredential(azure),
   maxRetries = 0,
 ): SecretClient {
   return new SecretClient(azure.vaultUri(vault), credential, {
     additionalPolicies: [agentPolicy(agentFor(azure))],
     retryOptions: { maxRetries, retryDelayInMs: 1 },
   });
+}
+
+export function keyClient(azure: Azure, vault: string, credential: TokenCredential): KeyClient {
+  return new KeyClient(azure.vaultUri(vault), credential, {
+    additionalPolicies: [agentPolicy(agentFor(azure))],
+    retryOptions: { maxRetries: 0 },
+  });
+}
+
+/** `keyId` with or without a version. */
+export function cryptographyClient(
+  azure: Azure,
+  keyId: string,
+  credential: TokenCredential,
+): CryptographyClient {
+  return new CryptographyClient(keyId, credential, {
+    additionalPolicies: [agentPolicy(agentFor(azure))],
+    retryOptions: { maxRetries: 0 },
+  });
+}
+
+/** Waits for the refusal of a client call and gives its telling parts. */
+export async function refusal(call: Promise<unknown>) {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason as { statusCode: number; code: string; message: string; details?: unknown },
+  );
+  if (!error) throw new Error('the call went through');
+  const details = error.details as { error?: { innerError?: { code?: string } } } | undefined;
+  return {
+    status: error.statusCode,
+    code: error.code,
+    inner: details?.error?.innerError?.code,
+    text: error.message,
+  };
 }
 
 /** One plain HTTPS request to the emulator; follows nothing, retries nothing. */

@@ -7,11 +7,12 @@ import { after, before, test } from 'node:test';
 import { OPERATIONS } from '../src/arm/operations.ts';
 import { parseArmPath } from '../src/arm/path.ts';
 import { type Azure, startAzure } from '../src/index.ts';
-import { SECRET_ROUTES } from '../src/key-vault/handler.ts';
+import { VAULT_ROUTES } from '../src/key-vault/handler.ts';
 import { type Answer, send, tokenFor } from './clients.ts';
 
 let azure: Azure;
 let vaultId: string;
+let keyVersion: string;
 let vaultToken: string;
 let armToken: string;
 let nobody: { clientId: string; clientSecret: string; principalId: string };
@@ -24,6 +25,7 @@ before(async () => {
   azure.createVault('neighbour');
   azure.createVault('elsewhere', { tenantId: randomUUID() });
   azure.secrets('guarded').set('s', 'v');
+  keyVersion = await azure.keys('guarded').create('s');
   nobody = azure.createApplication('nobody');
   azure.assignRole({ principalId: azure.operator.objectId, role: 'Key Vault Administrator', scope: vaultId });
   vaultToken = await tokenFor(azure, azure.keyVaultAudience);
@@ -43,11 +45,12 @@ function errorOf(answer: Answer): ErrorBody['error'] {
 }
 
 function callVault(
-  route: (typeof SECRET_ROUTES)[number],
+  route: (typeof VAULT_ROUTES)[number],
   options: { token?: string; vault?: string; version?: string },
 ) {
   const path = route.pattern.replace(':name', 's').replace(':version', 'a'.repeat(32));
-  const body = route.method === 'PUT' ? '{"value":"changed"}' : route.method === 'PATCH' ? '{}' : undefined;
+  const bodies: Record<string, string> = { PUT: '{"value":"changed"}', PATCH: '{}', POST: '{"kty":"RSA"}' };
+  const body = bodies[route.method];
   return send(
     azure,
     route.method,
@@ -59,7 +62,7 @@ function callVault(
   );
 }
 
-for (const route of SECRET_ROUTES) {
+for (const route of VAULT_ROUTES) {
   test(`Key Vault ${route.method} ${route.pattern}`, async () => {
     const bare = await callVault(route, {});
     assert.equal(bare.status, 401);
@@ -91,17 +94,18 @@ for (const route of SECRET_ROUTES) {
     const wrongScope = await callVault(route, { token: vaultToken, vault: 'neighbour' });
     assert.equal(wrongScope.status, 403);
     assert.equal(azure.secrets('guarded').get('s').value, 'v');
+    assert.deepEqual(azure.keys('guarded').versions('s'), [keyVersion]);
   });
 }
 
 test('each Key Vault operation needs its own action', async () => {
-  for (const route of SECRET_ROUTES) {
+  for (const route of VAULT_ROUTES) {
     const from = azure.journal.entries().length;
     await callVault(route, { token: nobodyVaultToken });
     const [entry] = azure.journal.entries().slice(from);
     assert.equal(entry?.decision, 'denied');
     assert.equal(entry?.principalId, nobody.principalId);
-    assert.match(entry?.action ?? '', /^Microsoft\.KeyVault\/vaults\/secrets\//);
+    assert.equal(entry?.action, `Microsoft.KeyVault/vaults/${route.operation.action}`);
   }
 });
 

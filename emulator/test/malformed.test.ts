@@ -102,8 +102,8 @@ test('paths', async () => {
     [400, 'GET', 'secrets?api-version=7.4&$skiptoken=!!'],
     [404, 'GET', 'secrets/none/not-a-version?api-version=7.4'],
     [404, 'GET', 'nowhere?api-version=7.4'],
-    [501, 'GET', 'keys?api-version=7.4'],
-    [501, 'POST', 'keys/k/create?api-version=7.4'],
+    [501, 'GET', 'certificates?api-version=7.4'],
+    [501, 'POST', 'keys/restore?api-version=7.4'],
     [405, 'POST', 'secrets/s?api-version=7.4'],
   ];
   for (const [status, method, path] of cases) {

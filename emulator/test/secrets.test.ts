@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { SecretClient } from '@azure/keyvault-secrets';
 import { type Azure, startAzure } from '../src/index.ts';
-import { collect, secretClient, secretCredential, send, tokenFor } from './clients.ts';
+import { collect, refusal, secretClient, secretCredential, send, tokenFor } from './clients.ts';
 
 const VAULT = 'my-vault-for-auto-unseal';
 let azure: Azure;
@@ -22,22 +22,6 @@ before(async () => {
 });
 
 after(() => azure.close());
-
-/** Waits for the refusal of a client call and gives its telling parts. */
-async function refusal(call: Promise<unknown>) {
-  const error = await call.then(
-    () => undefined,
-    (reason: unknown) => reason as { statusCode: number; code: string; message: string; details?: unknown },
-  );
-  assert.ok(error, 'the call went through');
-  const details = error.details as { error?: { innerError?: { code?: string } } } | undefined;
-  return {
-    status: error.statusCode,
-    code: error.code,
-    inner: details?.error?.innerError?.code,
-    text: error.message,
-  };
-}
 
 test('set and get, newest and by version; the id stands on the host and port that were asked', async () => {
   const first = await client.setSecret('kek', 'one', { tags: { cluster: 'c1' }, contentType: 'text/plain' });

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import { ServiceError } from '../http/message.ts';
+import { KeyStore } from '../key-vault/keys.ts';
 import { SecretStore } from '../key-vault/secrets.ts';
 import { type AccessPolicy, isVaultName, type Vault } from '../key-vault/vault.ts';
 
@@ -74,6 +75,7 @@ export class VaultBook {
       purgeProtection: request.purgeProtection ?? known?.purgeProtection ?? false,
       createdAt: known?.createdAt ?? this.#clock.now(),
       secrets: known?.secrets ?? new SecretStore(this.#clock),
+      keys: known?.keys ?? new KeyStore(this.#clock),
     };
     this.#vaults.set(name.toLowerCase(), vault);
     return { vault, created: !known };

@@ -6,6 +6,7 @@ import type { RoleBook } from '../rbac/domain.ts';
 import type { Vault } from './vault.ts';
 
 export interface Operation {
+  kind: 'secrets' | 'keys';
   /** Data action below Microsoft.KeyVault/vaults/. */
   action: string;
   /** The same right in an access policy. */
@@ -14,41 +15,74 @@ export interface Operation {
 
 /** Operation → right. Source: Azure's Key Vault RBAC guide and the access policy reference. */
 export const SECRET_OPERATIONS = {
-  set: { action: 'secrets/setSecret/action', permission: 'set' },
-  get: { action: 'secrets/getSecret/action', permission: 'get' },
-  list: { action: 'secrets/readMetadata/action', permission: 'list' },
-  getDeleted: { action: 'secrets/readMetadata/action', permission: 'get' },
-  update: { action: 'secrets/update/action', permission: 'set' },
-  delete: { action: 'secrets/delete', permission: 'delete' },
-  recover: { action: 'secrets/recover/action', permission: 'recover' },
-  purge: { action: 'secrets/purge/action', permission: 'purge' },
+  set: secret('setSecret/action', 'set'),
+  get: secret('getSecret/action', 'get'),
+  list: secret('readMetadata/action', 'list'),
+  getDeleted: secret('readMetadata/action', 'get'),
+  update: secret('update/action', 'set'),
+  delete: secret('delete', 'delete'),
+  recover: secret('recover/action', 'recover'),
+  purge: secret('purge/action', 'purge'),
+};
+
+export const KEY_OPERATIONS = {
+  create: key('create/action', 'create'),
+  import: key('import/action', 'import'),
+  get: key('read', 'get'),
+  list: key('read', 'list'),
+  getDeleted: key('read', 'get'),
+  update: key('update/action', 'update'),
+  rotate: key('rotate/action', 'rotate'),
+  backup: key('backup/action', 'backup'),
+  restore: key('restore/action', 'restore'),
+  delete: key('delete', 'delete'),
+  recover: key('recover/action', 'recover'),
+  purge: key('purge/action', 'purge'),
+  encrypt: key('encrypt/action', 'encrypt'),
+  decrypt: key('decrypt/action', 'decrypt'),
+  wrapKey: key('wrap/action', 'wrapKey'),
+  unwrapKey: key('unwrap/action', 'unwrapKey'),
+  sign: key('sign/action', 'sign'),
+  verify: key('verify/action', 'verify'),
+  getPolicy: { kind: 'keys', action: 'keyrotationpolicies/read', permission: 'getrotationpolicy' },
+  setPolicy: { kind: 'keys', action: 'keyrotationpolicies/write', permission: 'setrotationpolicy' },
 } as const satisfies Record<string, Operation>;
 
-/** Throws the 403 of Key Vault unless the caller may. `object` is like `secrets/name`, absent for lists. */
+function secret(action: string, permission: string): Operation {
+  return { kind: 'secrets', action: `secrets/${action}`, permission };
+}
+
+function key(action: string, permission: string): Operation {
+  return { kind: 'keys', action: `keys/${action}`, permission };
+}
+
+/** Throws the 403 of Key Vault unless the caller may. `name` is the object's, absent for lists. */
 export function authorize(
   vault: Vault,
   roles: RoleBook,
   caller: Caller,
   operation: Operation,
-  object?: string,
+  name?: string,
 ): void {
   if (!vault.rbac) {
-    if (!policyAllows(vault, caller, operation.permission)) throw deniedByPolicy(vault, caller, operation);
+    if (!policyAllows(vault, caller, operation)) throw deniedByPolicy(vault, caller, operation);
     return;
   }
   const action = `Microsoft.KeyVault/vaults/${operation.action}`;
-  const resource = object ? `${vault.id}/${object}` : vault.id;
+  const resource = name ? `${vault.id}/${operation.kind}/${name}` : vault.id;
   if (roles.grants({ principalId: caller.objectId, action, plane: 'data', resource }).length === 0) {
     throw deniedByRbac(vault, caller, action, resource.toLowerCase());
   }
 }
 
-function policyAllows(vault: Vault, caller: Caller, permission: string): boolean {
+function policyAllows(vault: Vault, caller: Caller, { kind, permission }: Operation): boolean {
   return vault.accessPolicies.some(
     (policy) =>
       policy.objectId.toLowerCase() === caller.objectId &&
       policy.tenantId.toLowerCase() === caller.tenantId &&
-      policy.permissions.secrets.some((given) => ['all', permission].includes(given.toLowerCase())),
+      policy.permissions[kind].some((given) =>
+        ['all', permission.toLowerCase()].includes(given.toLowerCase()),
+      ),
   );
 }
 
@@ -74,7 +108,7 @@ function deniedByPolicy(vault: Vault, caller: Caller, operation: Operation): Ser
   return new ServiceError(
     403,
     'Forbidden',
-    `The user, group or application '${describe(caller)}' does not have secrets ${operation.permission} permission on key vault '${vault.name};location=${vault.location}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287`,
+    `The user, group or application '${describe(caller)}' does not have ${operation.kind} ${operation.permission} permission on key vault '${vault.name};location=${vault.location}'. For help resolving this issue, please see https://go.microsoft.com/fwlink/?linkid=2125287`,
     { innerCode: 'AccessDenied' },
   );
 }

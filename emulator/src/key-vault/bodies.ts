@@ -1,7 +1,9 @@
-// Reads what clients send to the secrets API, and refuses what Key Vault refuses: 400 BadParameter.
+// Reads what clients send to the secrets API and what all objects share, and refuses what Key Vault refuses:
+// 400 BadParameter.
 
 import { asObject, jsonObject, ServiceError } from '../http/message.ts';
-import type { NewSecret, SecretAttributes, SecretChange } from './secrets.ts';
+import type { ObjectAttributes, ObjectChange } from './objects.ts';
+import type { NewSecret, SecretChange } from './secrets.ts';
 
 /** Azure's published limits: 25 KB a value, 15 tags of 256 characters, 255 characters of content type. */
 const VALUE_BYTES_MAX = 25 * 1024;
@@ -16,7 +18,7 @@ export function readNewSecret(body: Buffer): NewSecret {
   if (Buffer.byteLength(value) > VALUE_BYTES_MAX) {
     throw badParameter('The specified secret value is too long. The maximum is 25600 bytes.');
   }
-  return { value, ...readChange(object) };
+  return { value, ...readSecretMembers(object) };
 }
 
 export function readSecretChange(body: Buffer): SecretChange {
@@ -24,11 +26,11 @@ export function readSecretChange(body: Buffer): SecretChange {
   if (object['value'] !== undefined && object['value'] !== null) {
     throw badParameter('The value of a secret version cannot be updated.');
   }
-  return readChange(object);
+  return readSecretMembers(object);
 }
 
 /** A name as in a path; throws 400. */
-export function checkSecretName(name: string): void {
+export function checkObjectName(name: string): void {
   if (!/^[0-9a-z-]{1,127}$/i.test(name))
     throw badParameter(`The request URI contains an invalid name: ${name}`);
 }
@@ -37,21 +39,25 @@ export function badParameter(message: string): ServiceError {
   return new ServiceError(400, 'BadParameter', message);
 }
 
-function readObject(body: Buffer): Record<string, unknown> {
+export function readObject(body: Buffer): Record<string, unknown> {
   const object = jsonObject(body);
   if (!object) throw badParameter('The request body is not a valid JSON object.');
   return object;
 }
 
 /** null means "not said": az sends it for all that its user left out. */
-function readChange(object: Record<string, unknown>): SecretChange {
+export function readChange(object: Record<string, unknown>): ObjectChange {
+  return { tags: readTags(object['tags']), attributes: readAttributes(object['attributes']) };
+}
+
+function readSecretMembers(object: Record<string, unknown>): SecretChange {
   const contentType = object['contentType'] ?? undefined;
   if (contentType !== undefined) {
     if (typeof contentType !== 'string' || contentType.length > CONTENT_TYPE_CHARS_MAX) {
       throw badParameter('contentType must be a string of at most 255 characters.');
     }
   }
-  return { contentType, tags: readTags(object['tags']), attributes: readAttributes(object['attributes']) };
+  return { contentType, ...readChange(object) };
 }
 
 function readTags(given: unknown): Record<string, string> | undefined {
@@ -70,11 +76,11 @@ function readTags(given: unknown): Record<string, string> | undefined {
   return Object.fromEntries(read);
 }
 
-function readAttributes(given: unknown): Partial<SecretAttributes> | undefined {
+function readAttributes(given: unknown): Partial<ObjectAttributes> | undefined {
   if (given === undefined || given === null) return undefined;
   const attributes = asObject(given);
   if (!attributes) throw badParameter('attributes must be an object.');
-  const read: Partial<SecretAttributes> = {};
+  const read: Partial<ObjectAttributes> = {};
   const enabled = attributes['enabled'] ?? undefined;
   if (enabled !== undefined) {
     if (typeof enabled !== 'boolean') throw badParameter('attributes.enabled must be true or false.');

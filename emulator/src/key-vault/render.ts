@@ -1,8 +1,10 @@
-// What the secrets API answers: bundles, list items, pages. Ids stand on the Host that the client used.
+// What the secrets API answers, and what all objects share: attributes, deletion, pages. Ids stand on the Host that
+// the client used.
 
 import { queryValue, type Request } from '../http/message.ts';
 import { badParameter } from './bodies.ts';
-import { newest, type Secret, type SecretVersion } from './secrets.ts';
+import { newest, type ObjectVersion, type VaultObject } from './objects.ts';
+import type { Secret, SecretVersion } from './secrets.ts';
 import type { Vault } from './vault.ts';
 
 /** The service's own cap on `maxresults`, and its default. */
@@ -27,11 +29,15 @@ export function secretItem(request: Request, vault: Vault, name: string, version
 
 export function deletedBundle(request: Request, vault: Vault, secret: Secret) {
   const { value: _, ...bundle } = secretBundle(request, vault, secret.name, newest(secret));
+  return { ...deletion(request, 'secrets', secret), ...bundle };
+}
+
+/** The members that a soft-deleted object has on top of its bundle. */
+export function deletion(request: Request, plural: string, object: VaultObject<ObjectVersion>) {
   return {
-    recoveryId: `https://${request.authority}/deletedsecrets/${secret.name}`,
-    deletedDate: secret.deletedAt,
-    scheduledPurgeDate: secret.purgeAt,
-    ...bundle,
+    recoveryId: `https://${request.authority}/deleted${plural}/${object.name}`,
+    deletedDate: object.deletedAt,
+    scheduledPurgeDate: object.purgeAt,
   };
 }
 
@@ -65,7 +71,7 @@ function readSkipToken(request: Request): number {
   return Number(decoded);
 }
 
-function renderAttributes(vault: Vault, version: SecretVersion) {
+export function renderAttributes(vault: Vault, version: ObjectVersion) {
   return {
     ...version.attributes,
     created: version.created,

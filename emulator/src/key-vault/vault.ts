@@ -1,5 +1,6 @@
-// A key vault as both sides see it: a resource for ARM, a place for secrets to the data plane.
+// A key vault as both sides see it: a resource for ARM, a place for secrets and keys to the data plane.
 
+import type { KeyStore } from './keys.ts';
 import type { SecretStore } from './secrets.ts';
 
 export interface AccessPolicy {
@@ -28,6 +29,7 @@ export interface Vault {
   createdAt: number;
   deletedAt?: number;
   secrets: SecretStore;
+  keys: KeyStore;
 }
 
 /** Azure's name rule: 3–24 letters, digits and hyphens, a letter first, no hyphen last, none doubled. */

@@ -115,13 +115,9 @@ async function openSeal(config: AzureKeyVaultSealConfig | undefined, log: Logger
       );
     });
   }
-  if (config.clientSecret !== undefined) {
-    log.warn(
-      'seal "azurekeyvault": client_secret has no effect in this version, which signs in by managed identity',
-    );
-  }
+  const authorityHost = config.authorityHost ?? config.environment.authorityHost;
   return openAzureKeyVaultSeal(
-    { ...rest, ...(caCertPem === undefined ? {} : { caCertPem }) },
+    { ...rest, authorityHost, ...(caCertPem === undefined ? {} : { caCertPem }) },
     { ...parts, log: log.child('seal'), env: process.env },
   );
 }

@@ -13,6 +13,8 @@ const ASSIGN_ROLE =
   '--assignee-principal-type ServicePrincipal --scope <key-vault-resource-id>';
 const ASK_VAULT = 'curl -v https://<vault-name>.vault.azure.net/healthstatus';
 const ASK_IMDS = 'curl -H Metadata:true "http://169.254.169.254/metadata/instance?api-version=2021-02-01"';
+const ASK_ENTRA =
+  'curl -v https://login.microsoftonline.com/<tenant-id>/v2.0/.well-known/openid-configuration';
 const RESTORE = 'restore the storage from a backup; journalctl -u latchkey -n 50 has the details';
 
 /** Same names as in docs/errors.md and the server's log. */
@@ -69,6 +71,56 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
     sentence: 'Microsoft Entra refused to sign the identity in',
     remedy: 'az ad sp show --id <client-id>   # and compare tenant_id and client_id of the seal stanza',
   },
+  entra_bad_secret: {
+    sentence: 'Microsoft Entra does not know the client secret of the application',
+    remedy: 'az ad app credential reset --id <client-id> --append',
+  },
+  entra_secret_expired: {
+    sentence: 'the client secret of the application has expired',
+    remedy: 'az ad app credential reset --id <client-id> --append',
+  },
+  entra_unknown_application: {
+    sentence: 'the tenant has no application of that client id',
+    remedy: 'az ad sp show --id <client-id>   # and compare tenant_id and client_id of the seal stanza',
+  },
+  entra_assertion_expired: {
+    sentence: "the federated token, or the certificate's assertion, is outside its time; or a clock is wrong",
+    remedy: 'timedatectl status',
+  },
+  entra_no_federated_credential: {
+    sentence: 'no federated credential of the identity fits issuer, subject and audience of the token',
+    remedy:
+      'az identity federated-credential list --resource-group <resource-group> --identity-name <identity>',
+  },
+  entra_unknown_tenant: {
+    sentence: 'Microsoft Entra has no tenant of that id',
+    remedy: 'az account show --query tenantId',
+  },
+  entra_resource_principal: {
+    sentence: 'the tenant knows no resource of the audience that was asked for',
+    remedy: 'take audience out of the seal stanza; it is then learnt from the vault',
+  },
+  entra_throttled: {
+    sentence: 'Microsoft Entra throttles this identity or tenant; the node waits as long as it was asked to',
+    remedy: 'wait; nothing else is needed',
+  },
+  entra_unavailable: {
+    sentence: 'Microsoft Entra answers with an error of its own',
+    remedy: ASK_ENTRA,
+  },
+  entra_timeout: {
+    sentence: 'Microsoft Entra does not answer in time',
+    remedy: ASK_ENTRA,
+  },
+  credential_unreadable: {
+    sentence:
+      'the client secret, certificate or federated token cannot be read where the seal stanza points to',
+    remedy: 'ls -l <file>',
+  },
+  credential_unusable: {
+    sentence: 'what stands in the file of the certificate or of the federated token cannot be used',
+    remedy: 'openssl x509 -in <file> -noout -subject -enddate',
+  },
   keyvault_unauthorized: {
     sentence: 'Key Vault does not accept the token: it belongs to another tenant or audience',
     remedy: 'az keyvault show --name <vault-name> --query properties.tenantId',
@@ -117,6 +169,33 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
     remedy:
       'az keyvault secret set-attributes --vault-name <vault-name> --name <secret-name> --version <version> --expires <date>',
   },
+  keyvault_key_disabled: {
+    sentence: 'the key that is the key-encryption key is disabled',
+    remedy:
+      'az keyvault key set-attributes --vault-name <vault-name> --name <key-name> --version <version> --enabled true',
+  },
+  keyvault_key_deleted: {
+    sentence: 'the key that is the key-encryption key is deleted, and can be recovered',
+    remedy: 'az keyvault key recover --vault-name <vault-name> --name <key-name>',
+  },
+  keyvault_key_not_found: {
+    sentence:
+      'the key that is the key-encryption key is not there, or not in the version that sealed this data',
+    remedy: 'az keyvault key list-deleted --vault-name <vault-name>   # else restore its backup',
+  },
+  keyvault_key_expired: {
+    sentence: 'the key that is the key-encryption key is outside its time of validity',
+    remedy: 'az keyvault key set-attributes --vault-name <vault-name> --name <key-name> --expires <date>',
+  },
+  keyvault_key_unsuitable: {
+    sentence:
+      'the key cannot be a key-encryption key: it must be RSA of 2048 bits or more and allow wrapKey and unwrapKey',
+    remedy: 'az keyvault key show --vault-name <vault-name> --name <key-name>',
+  },
+  keyvault_bad_parameter: {
+    sentence: 'Key Vault cannot unwrap the stored root key: wrong key or version for this blob',
+    remedy: 'az keyvault key list-versions --vault-name <vault-name> --name <key-name>',
+  },
   keyvault_throttled: {
     sentence: 'Key Vault throttles its callers; the node waits as long as it was asked to',
     remedy: 'az monitor metrics list --resource <key-vault-resource-id> --metric ServiceApiHit',
@@ -143,9 +222,9 @@ const SEAL_CLASSES: Readonly<Record<string, SealClass>> = {
       'choose another secret_name in the seal stanza, or set adopt = true to take that secret over, and restart',
   },
   variant_mismatch: {
-    sentence:
-      'the data was sealed by another variant of the seal: with a key, and the node is set to a secret',
-    remedy: 'set the seal stanza as it was when the cluster was initialised',
+    sentence: 'the data was sealed with a key and the node is set to a secret, or the other way round',
+    remedy:
+      'set the seal stanza as it was when the cluster was initialised; moving takes `seal migrate`, which this version does not have',
   },
   copy_malformed: {
     sentence: 'the stored copy of the root key is damaged, or of a newer version',

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Azure } from '@latchkey/azure-emulator';
 import { LatchkeyError } from '../../base/errors.ts';
 import { sealContract } from '../seal.contract.ts';
-import { CLUSTER_TAG, FORMAT_TAG } from './azure-key-vault-seal.ts';
+import { CLUSTER_TAG, FORMAT_TAG } from './secret-variant.ts';
 import {
   CLUSTER,
   contextOf,
@@ -384,8 +384,9 @@ describe('the stanza', () => {
   test('is refused at open with the key and what it takes', () => {
     const place = placeOn(azure);
     const bad: [Parameters<typeof place.open>[0], RegExp][] = [
-      [{ keyName: 'k' }, /key_name/],
-      [{ useManagedIdentity: false }, /use_managed_identity/],
+      [{ keyName: 'a_b' }, /key_name/],
+      [{ authMethod: 'client_secret' }, /client_secret and tenant_id must be set too/],
+      [{ resourceId: 'my-identity' }, /resource_id/],
       [{ vaultUri: 'http://kv.vault.azure.net' }, /vault_uri/],
       [{ vaultUri: 'https://kv.vault.azure.net/secrets' }, /vault_uri/],
       [{ vaultUri: 'https://user:pass@kv.vault.azure.net' }, /vault_uri/],

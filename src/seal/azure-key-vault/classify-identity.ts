@@ -10,7 +10,8 @@ export interface TokenRequest {
   readonly service: string;
   /** Origin that was asked. */
   readonly endpoint: string;
-  readonly clientId: string | undefined;
+  /** Client or resource id of a user-assigned identity. */
+  readonly identity: string | undefined;
   readonly tokenMs: number;
   /** True if the webhook's token file is in the environment. */
   readonly hasFederatedTokenFile: boolean;
@@ -79,7 +80,7 @@ function onAnswer(request: TokenRequest, at: string, answer: Answer): AnswerFact
     return { ...base, class: 'imds_throttled', retry: 'backoff', sentence: `${at} is throttling (429)` };
   }
   if (entra !== undefined) {
-    const sentence = `Entra refused the managed identity ${request.clientId ?? '(system-assigned)'}: ${entra} (${answer.status} from ${at})`;
+    const sentence = `Entra refused the managed identity ${request.identity ?? '(system-assigned)'}: ${entra} (${answer.status} from ${at})`;
     return { ...base, class: 'entra_rejected', retry: 'slow', sentence };
   }
   if (
@@ -111,7 +112,7 @@ function identityNotFound(
   at: string,
 ): Pick<AnswerFacts, 'class' | 'retry' | 'sentence' | 'remedy'> {
   const who =
-    request.clientId === undefined ? 'no system-assigned identity' : `no identity ${request.clientId}`;
+    request.identity === undefined ? 'no system-assigned identity' : `no identity ${request.identity}`;
   const hint = request.hasFederatedTokenFile
     ? ' (AZURE_FEDERATED_TOKEN_FILE is set: this pod may be meant to use workload identity)'
     : '';
@@ -121,6 +122,6 @@ function identityNotFound(
     sentence: `${at} has ${who} for this machine (400)${hint}`,
     remedy:
       'az vm identity assign --resource-group <resource group> --name <machine>' +
-      `${request.clientId === undefined ? '' : ' --identities <resource id of the identity>'}`,
+      `${request.identity === undefined ? '' : ' --identities <resource id of the identity>'}`,
   };
 }

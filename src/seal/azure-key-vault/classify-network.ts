@@ -14,30 +14,60 @@ export function askVault({ vaultUri }: CheckedConfig): string {
   return `curl -v ${vaultUri}/healthstatus`;
 }
 
-export function onNetwork(doing: Undertaking, met: Encounter): Verdict {
-  const { config } = doing;
+/** The far side of a connection, for the sentence. */
+export interface Wire {
+  readonly host: string;
+  readonly caCertPem: string | undefined;
+  /** Milliseconds that the whole call had, and each of DNS, TCP and TLS. */
+  readonly callMs: number;
+  readonly stageMs: number;
+  /** For what stopped once TLS was up. */
+  readonly talking: Pick<Verdict, 'stage'>;
+  readonly silent: Pick<Verdict, 'class'>;
+  readonly remedy: string;
+  readonly nameRemedy: string;
+}
+
+export function vaultWire({ config, callMs, stageMs }: Undertaking): Wire {
+  return {
+    host: config.vaultHost,
+    caCertPem: config.caCertPem,
+    callMs,
+    stageMs,
+    talking: { stage: 'key' },
+    silent: { class: 'keyvault_timeout' },
+    remedy: askVault(config),
+    nameRemedy: `az keyvault show --name ${config.vaultName} --query properties.vaultUri`,
+  };
+}
+
+export function onNetwork(wire: Wire, met: Encounter): Verdict {
   const code = met.networkCode ?? '';
   const slow = met.ended === 'deadline' || code === STAGE_TIMEOUT_CODE;
-  const host = `${config.vaultHost}${met.peer === undefined ? '' : ` (${met.peer})`}`;
+  const host = `${wire.host}${met.peer === undefined ? '' : ` (${met.peer})`}`;
+  const talking = met.stage === 'key';
   // Until TLS is up, no request has left this machine.
   const base = {
-    stage: met.stage,
+    stage: talking ? wire.talking.stage : met.stage,
     retry: 'backoff' as const,
-    definite: met.stage !== 'key',
-    remedy: askVault(config),
+    definite: !talking,
+    remedy: wire.remedy,
   };
-  const seconds = (met.ended === 'deadline' ? doing.callMs : doing.stageMs) / 1_000;
+  const seconds = (met.ended === 'deadline' ? wire.callMs : wire.stageMs) / 1_000;
   if (DNS_CODES.has(code) || (slow && met.stage === 'dns')) {
     return {
       ...base,
       stage: 'dns',
       class: 'dns_failed',
-      sentence: `no address found for ${config.vaultHost} (${slow ? `${seconds} s without an answer` : code}): is the vault's name right, and can this machine resolve it?`,
-      remedy: `az keyvault show --name ${config.vaultName} --query properties.vaultUri`,
+      sentence: `no address found for ${wire.host} (${slow ? `${seconds} s without an answer` : code}): is the name right, and can this machine resolve it?`,
+      remedy: wire.nameRemedy,
       definite: true,
     };
   }
-  if (slow && met.stage === 'key') return onKeyTimeout(base, host, seconds);
+  if (slow && talking) {
+    const sentence = `${host} took the request and gave no answer within ${seconds} s`;
+    return { ...base, ...wire.silent, sentence };
+  }
   if (slow && met.stage === 'tls') {
     return {
       ...base,
@@ -55,7 +85,7 @@ export function onNetwork(doing: Undertaking, met: Encounter): Verdict {
   if (code === 'ECONNREFUSED') {
     return { ...base, class: 'tcp_refused', sentence: `${host} refused the TCP connection` };
   }
-  if (UNTRUSTED.test(code)) return onUntrusted(config, base, host, code);
+  if (UNTRUSTED.test(code)) return onUntrusted(wire, base, host, code);
   if (/^(?:EPROTO|ERR_SSL|ERR_TLS)/.test(code)) {
     return {
       ...base,
@@ -68,7 +98,7 @@ export function onNetwork(doing: Undertaking, met: Encounter): Verdict {
     return {
       ...base,
       class: 'tcp_reset',
-      sentence: `the connection to ${host} was cut ${met.stage === 'key' ? 'before the answer was complete' : `during ${met.stage.toUpperCase()}`}`,
+      sentence: `the connection to ${host} was cut ${talking ? 'before the answer was complete' : `during ${met.stage.toUpperCase()}`}`,
     };
   }
   return {
@@ -79,20 +109,8 @@ export function onNetwork(doing: Undertaking, met: Encounter): Verdict {
   };
 }
 
-function onKeyTimeout(
-  base: Pick<Verdict, 'stage' | 'retry' | 'definite' | 'remedy'>,
-  host: string,
-  seconds: number,
-): Verdict {
-  return {
-    ...base,
-    class: 'keyvault_timeout',
-    sentence: `${host} took the request and gave no answer within ${seconds} s`,
-  };
-}
-
 function onUntrusted(
-  config: CheckedConfig,
+  { caCertPem }: Wire,
   base: Pick<Verdict, 'retry' | 'definite'>,
   host: string,
   code: string,
@@ -100,7 +118,7 @@ function onUntrusted(
   const because =
     code === 'ERR_TLS_CERT_ALTNAME_INVALID'
       ? 'is for another name'
-      : config.caCertPem === undefined
+      : caCertPem === undefined
         ? 'was not signed by an authority that this machine knows'
         : 'was not signed by the authority in ca_cert';
   const dated = code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID';
@@ -114,12 +132,12 @@ function onUntrusted(
   };
 }
 
-export function onCancelled(met: Encounter): Verdict {
+export function onCancelled(stage: Verdict['stage'], whom: string): Verdict {
   return {
-    stage: met.stage,
+    stage,
     class: 'cancelled',
     retry: 'backoff',
-    sentence: 'the call to Key Vault was cancelled on this side',
+    sentence: `the call to ${whom} was cancelled on this side`,
     definite: false,
   };
 }

@@ -21,7 +21,6 @@ const config = checkConfig({
   name: 'azure',
   clientId: APP,
   tenantId: TENANT,
-  useManagedIdentity: true,
   vaultUri: 'https://my-vault-for-auto-unseal.vault.azure.net/',
   secretName: 'vault-unseal-key',
   adopt: false,
@@ -30,7 +29,7 @@ const config = checkConfig({
 const doing = (action: VaultAction = 'getSecret'): Undertaking => ({
   config,
   action,
-  secretName: 'vault-unseal-key',
+  objectName: 'vault-unseal-key',
   callMs: 10_000,
   stageMs: 5_000,
 });
@@ -198,7 +197,7 @@ const CASES: readonly Case[] = [
   {
     what: '400',
     met: answered(400, { code: 'BadParameter' }),
-    expect: { class: 'unknown', retry: 'rare', definite: true },
+    expect: { class: 'keyvault_bad_parameter', retry: 'rare', definite: true },
   },
   {
     what: '302',
@@ -355,7 +354,7 @@ describe('Key Vault', () => {
       secretName: 's'.repeat(127),
     });
     for (const { met, action } of CASES) {
-      const undertaking = { ...doing(action), config: long, secretName: long.secretName };
+      const undertaking = { ...doing(action), config: long, objectName: long.secretName };
       assert.ok(vaultFault(undertaking, { stage: 'key', ...met }).message.length <= 270);
     }
   });
@@ -366,7 +365,7 @@ describe('the token endpoint', () => {
     sealName: 'azure',
     service: 'IMDS',
     endpoint: 'http://169.254.169.254',
-    clientId: APP,
+    identity: APP,
     tokenMs: 5_000,
     hasFederatedTokenFile: false,
   };

@@ -2,11 +2,13 @@
 
 import type { SealFault, SealRetry } from '../seal.ts';
 import { type Answer, type Refusal, readRefusal, tenantsDiffer } from './answer.ts';
-import { askVault, onCancelled, onNetwork } from './classify-network.ts';
+import { askVault, onCancelled, onNetwork, vaultWire } from './classify-network.ts';
 import type { CheckedConfig } from './config.ts';
 import {
+  actionName,
   type Encounter,
   makeFault,
+  nounOf,
   placeOf,
   safe,
   type Undertaking,
@@ -21,10 +23,11 @@ export function vaultFault(undertaking: Undertaking, met: Encounter): SealFault 
 function verdictOn(doing: Undertaking, met: Encounter): Verdict {
   const mismatch = audienceMismatch(doing, met);
   const { answer } = met;
-  if (met.ended === 'cancelled') return onCancelled(met);
+  if (met.ended === 'cancelled') return onCancelled(met.stage, 'Key Vault');
   if (mismatch !== undefined) return mismatch;
-  if (met.networkCode !== undefined || met.ended === 'deadline') return onNetwork(doing, met);
+  if (met.networkCode !== undefined || met.ended === 'deadline') return onNetwork(vaultWire(doing), met);
   if (answer === undefined || answer.status < 400) return onStrange(doing, met);
+  if (answer.status === 400 && answer.code === 'BadParameter') return onBadParameter(doing, answer);
   if (answer.status === 401) return onUnauthorized(doing, met, answer);
   if (answer.status === 403) return onForbidden(doing, answer);
   if (answer.status === 404) return onNotFound(doing, answer);
@@ -101,9 +104,13 @@ const FORBIDDEN: Readonly<
   ForbiddenByPolicy: byPolicy,
   ForbiddenByFirewall: byFirewall,
   ForbiddenByConnection: byFirewall,
-  SecretDisabled: disabled,
-  SecretExpired: expired,
-  SecretNotYetValid: expired,
+  SecretDisabled: secretDisabled,
+  SecretExpired: secretExpired,
+  SecretNotYetValid: secretExpired,
+  KeyDisabled: keyDisabled,
+  KeyExpired: keyExpired,
+  KeyNotYetValid: keyExpired,
+  KeyOperationForbidden: operationForbidden,
 };
 
 function onForbidden(doing: Undertaking, answer: Answer): Verdict {
@@ -116,13 +123,14 @@ function onForbidden(doing: Undertaking, answer: Answer): Verdict {
     httpStatus: 403,
     definite: true,
     class: 'keyvault_forbidden',
-    sentence: `Key Vault refused secrets/${doing.action} on ${placeOf(doing)} (403 ${safe(code)})`,
+    sentence: `Key Vault refused ${actionName(doing.action)} on ${placeOf(doing)} (403 ${safe(code)})`,
     ...known?.(doing, refusal),
   };
 }
 
 /** The least built-in role that allows an action (Azure built-in roles, security). */
 export function roleFor(action: VaultAction): string {
+  if (nounOf(action) === 'key') return 'Key Vault Crypto Service Encryption User';
   return action === 'getSecret' || action === 'readMetadata'
     ? 'Key Vault Secrets User'
     : 'Key Vault Secrets Officer';
@@ -130,25 +138,30 @@ export function roleFor(action: VaultAction): string {
 
 /** The full ARM id would not leave room for who it was; it stands in the remedy. */
 function byRbac(doing: Undertaking, refusal: Refusal) {
-  const { config, secretName } = doing;
+  const { config, action, objectName } = doing;
+  const place = `${config.vaultUri}/${nounOf(action)}s/${objectName}`;
   const who = `identity ${refusal.appId ?? '<unknown>'} (object ${refusal.objectId ?? '<unknown>'})`;
   return {
     class: 'keyvault_forbidden_rbac',
-    sentence: `Key Vault refused ${refusal.action ?? `secrets/${doing.action}`} on ${placeOf({ config, secretName })}: ${who} has no role that allows it (403 ForbiddenByRbac)`,
+    sentence: `Key Vault refused ${refusal.action ?? actionName(action)} on ${place}: ${who} has no role that allows it (403 ForbiddenByRbac)`,
     remedy:
-      `az role assignment create --role "${roleFor(doing.action)}" --assignee-object-id ${refusal.objectId ?? '<object id>'} ` +
+      `az role assignment create --role "${roleFor(action)}" --assignee-object-id ${refusal.objectId ?? '<object id>'} ` +
       `--assignee-principal-type ServicePrincipal --scope "${refusal.vaultScope ?? '<resource id of the vault>'}"`,
   };
 }
 
 function byPolicy(doing: Undertaking, refusal: Refusal) {
   const { vaultName } = doing.config;
-  const permissions = doing.action === 'setSecret' || doing.action === 'update' ? 'get list set' : 'get list';
   return {
     class: 'keyvault_forbidden_policy',
-    sentence: `Key Vault refused secrets/${doing.action} on ${placeOf(doing)}: no access policy allows it to identity ${refusal.appId ?? '<unknown>'} (object ${refusal.objectId ?? '<unknown>'}) (403)`,
-    remedy: `az keyvault set-policy --name ${vaultName} --object-id ${refusal.objectId ?? '<object id>'} --secret-permissions ${permissions}`,
+    sentence: `Key Vault refused ${actionName(doing.action)} on ${placeOf(doing)}: no access policy allows it to identity ${refusal.appId ?? '<unknown>'} (object ${refusal.objectId ?? '<unknown>'}) (403)`,
+    remedy: `az keyvault set-policy --name ${vaultName} --object-id ${refusal.objectId ?? '<object id>'} ${permissionsFor(doing.action)}`,
   };
+}
+
+function permissionsFor(action: VaultAction): string {
+  if (nounOf(action) === 'key') return '--key-permissions get list wrapKey unwrapKey';
+  return `--secret-permissions ${action === 'setSecret' || action === 'update' ? 'get list set' : 'get list'}`;
 }
 
 function byFirewall({ config }: Undertaking, refusal: Refusal) {
@@ -159,37 +172,85 @@ function byFirewall({ config }: Undertaking, refusal: Refusal) {
   };
 }
 
+function secretDisabled(doing: Undertaking) {
+  return { class: 'keyvault_secret_disabled', ...disabled(doing) };
+}
+
+function secretExpired(doing: Undertaking) {
+  return { class: 'keyvault_secret_expired', ...outsideItsTime(doing) };
+}
+
+function keyDisabled(doing: Undertaking) {
+  return { class: 'keyvault_key_disabled', ...disabled(doing) };
+}
+
+function keyExpired(doing: Undertaking) {
+  return { class: 'keyvault_key_expired', ...outsideItsTime(doing) };
+}
+
 function disabled(doing: Undertaking) {
   return {
-    class: 'keyvault_secret_disabled',
-    sentence: `${placeOf(doing)} is disabled (403 SecretDisabled)`,
-    remedy: `az keyvault secret set-attributes ${secretArguments(doing)} --enabled true`,
+    sentence: `${placeOf(doing)} is disabled (403 ${nounOf(doing.action) === 'key' ? 'KeyDisabled' : 'SecretDisabled'})`,
+    remedy: `az keyvault ${nounOf(doing.action)} set-attributes ${objectArguments(doing)} --enabled true`,
   };
 }
 
-function expired(doing: Undertaking) {
+function outsideItsTime(doing: Undertaking) {
   return {
-    class: 'keyvault_secret_expired',
     sentence: `${placeOf(doing)} is outside its time (403)`,
-    remedy: `az keyvault secret set-attributes ${secretArguments(doing)} --expires <later date> --not-before <earlier date>`,
+    remedy: `az keyvault ${nounOf(doing.action)} set-attributes ${objectArguments(doing)} --expires <later date> --not-before <earlier date>`,
+  };
+}
+
+function operationForbidden(doing: Undertaking) {
+  return {
+    class: 'keyvault_key_unsuitable',
+    sentence: `${placeOf(doing)} does not allow ${doing.action}Key (403 KeyOperationForbidden)`,
+    remedy: `az keyvault key set-attributes ${objectArguments(doing)} --ops wrapKey unwrapKey`,
+  };
+}
+
+/** On unwrap Key Vault has looked at the blob and the key, and the two do not belong together. */
+function onBadParameter(doing: Undertaking, answer: Answer): Verdict {
+  const { config, objectName } = doing;
+  const onUnwrap = doing.action === 'unwrap';
+  return {
+    stage: onUnwrap ? 'unwrap' : 'key',
+    class: 'keyvault_bad_parameter',
+    retry: 'rare',
+    httpStatus: answer.status,
+    sentence: onUnwrap
+      ? `Key Vault cannot unwrap the stored copy with ${placeOf(doing)}: wrong key or version for this blob (400 BadParameter)`
+      : `Key Vault did not understand ${actionName(doing.action)} on ${placeOf(doing)} (400 BadParameter)`,
+    remedy: `az keyvault ${nounOf(doing.action)} list-versions --vault-name ${config.vaultName} --name ${objectName}`,
+    definite: true,
   };
 }
 
 function onNotFound(doing: Undertaking, answer: Answer): Verdict {
+  const { vaultHost, vaultName } = doing.config;
   const base = { stage: 'key' as const, retry: 'slow' as const, httpStatus: 404, definite: true };
-  if (answer.code !== 'SecretNotFound') {
+  if (answer.code !== 'SecretNotFound' && answer.code !== 'KeyNotFound') {
     return {
       ...base,
       class: 'keyvault_not_found',
-      sentence: `${doing.config.vaultHost} answered 404 ${safe(answer.code ?? '')}: is it a Key Vault, and does the vault exist?`,
-      remedy: `az keyvault show --name ${doing.config.vaultName} --query properties.vaultUri`,
+      sentence: `${vaultHost} answered 404 ${safe(answer.code ?? '')}: is it a Key Vault, and does the vault exist?`,
+      remedy: `az keyvault show --name ${vaultName} --query properties.vaultUri`,
     };
   }
-  return {
+  const noun = nounOf(doing.action);
+  const facts = {
     ...base,
-    class: 'keyvault_secret_not_found',
-    sentence: `${placeOf(doing)} does not exist (404 SecretNotFound)`,
-    remedy: `az keyvault secret list-versions --vault-name ${doing.config.vaultName} --name ${doing.secretName}`,
+    sentence: `${placeOf(doing)} does not exist (404 ${answer.code})`,
+    remedy: `az keyvault ${noun} list-versions --vault-name ${vaultName} --name ${doing.objectName}`,
+  };
+  if (noun === 'secret') return { ...facts, class: 'keyvault_secret_not_found' };
+  // A version that is missing is another matter than a key that was never made.
+  if (doing.version !== undefined) return { ...facts, class: 'keyvault_key_not_found' };
+  return {
+    ...facts,
+    class: 'keyvault_key_not_found',
+    remedy: `az keyvault key create --vault-name ${vaultName} --name ${doing.objectName} --kty RSA --size 3072 --ops wrapKey unwrapKey`,
   };
 }
 
@@ -203,19 +264,23 @@ function onConflict(doing: Undertaking, answer: Answer): Verdict {
   };
 }
 
-/** A secret that is deleted but can be recovered. `purgeAt` where the vault said it. */
+/** A secret or key that is deleted but can be recovered. `purgeAt` where the vault said it. */
 export function deletedVerdict(doing: Undertaking, httpStatus: number, purgeAt?: Date): Verdict {
+  const { vaultUri, vaultName } = doing.config;
+  const noun = nounOf(doing.action);
   const until = purgeAt === undefined ? '' : ` until ${purgeAt.toISOString().slice(0, 10)}`;
   const otherName = doing.action === 'setSecret' ? ', or choose another secret_name' : '';
-  return {
-    stage: 'key',
-    class: 'keyvault_secret_deleted',
-    retry: 'slow',
+  const facts = {
+    stage: 'key' as const,
+    retry: 'slow' as const,
     httpStatus,
-    sentence: `secret ${doing.secretName} in ${doing.config.vaultUri} is deleted; it can be recovered${until}`,
-    remedy: `az keyvault secret recover --vault-name ${doing.config.vaultName} --name ${doing.secretName}${otherName}`,
+    sentence: `${noun} ${doing.objectName} in ${vaultUri} is deleted; it can be recovered${until}`,
+    remedy: `az keyvault ${noun} recover --vault-name ${vaultName} --name ${doing.objectName}${otherName}`,
     definite: true,
   };
+  return noun === 'key'
+    ? { ...facts, class: 'keyvault_key_deleted' }
+    : { ...facts, class: 'keyvault_secret_deleted' };
 }
 
 function onThrottled({ config }: Undertaking, answer: Answer): Verdict {
@@ -249,10 +314,11 @@ function onStrange(doing: Undertaking, met: Encounter): Verdict {
     answer === undefined
       ? 'failed before an answer came'
       : `answered ${answer.status} ${safe(answer.code ?? '')}`;
-  const odd = answer !== undefined && answer.status < 400 ? 'with a body that is not a secret' : '';
+  const odd =
+    answer !== undefined && answer.status < 400 ? `with a body that is not a ${nounOf(doing.action)}` : '';
   return {
     ...onStrangeBase(doing, answer?.status),
-    sentence: `secrets/${doing.action} at ${doing.config.vaultHost} ${what.trim()} ${odd}`,
+    sentence: `${actionName(doing.action)} at ${doing.config.vaultHost} ${what.trim()} ${odd}`,
   };
 }
 
@@ -268,8 +334,8 @@ function onStrangeBase(_doing: Undertaking, status: number | undefined): Omit<Ve
   };
 }
 
-function secretArguments({ config, secretName, version }: Undertaking): string {
-  return `--vault-name ${config.vaultName} --name ${secretName}${version === undefined ? '' : ` --version ${version}`}`;
+function objectArguments({ config, objectName, version }: Undertaking): string {
+  return `--vault-name ${config.vaultName} --name ${objectName}${version === undefined ? '' : ` --version ${version}`}`;
 }
 
 function waitOf(answer: Answer): { retryAfterMs?: number } {

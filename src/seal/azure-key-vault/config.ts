@@ -2,28 +2,50 @@
 
 import { X509Certificate } from 'node:crypto';
 import { LatchkeyError } from '../../base/errors.ts';
+import type { SecretSource } from './credential-material.ts';
+
+/** Ways to sign in, in the order in which they are looked at. */
+export const AUTH_METHODS = [
+  'client_secret',
+  'certificate',
+  'workload_identity',
+  'managed_identity',
+] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number];
 
 export interface AzureSealConfig {
   /** The stanza's name, unique among the seals of a node. */
   readonly name: string;
   /** Entra tenant of the vault. With a managed identity it only has to agree with what the vault says. */
   readonly tenantId?: string;
-  /** Client id of a user-assigned identity; without it the system-assigned one is asked for. */
+  /** Of the application, or of a user-assigned managed identity; without it the system-assigned one is asked for. */
   readonly clientId?: string;
-  readonly useManagedIdentity: boolean;
+  /** Undefined: the first of `AUTH_METHODS` that is set. */
+  readonly authMethod?: AuthMethod;
+  readonly clientSecret?: SecretSource;
+  /** PEM file with a certificate and its private key. */
+  readonly certificatePath?: string;
+  /** Of an encrypted private key. */
+  readonly certificatePassword?: SecretSource;
+  /** A JWT that Entra takes in place of a secret; AKS keeps one in each pod that asks for it. */
+  readonly federatedTokenFile?: string;
+  /** By which of the two ids a managed identity is asked for, if both are set. */
+  readonly managedIdentityKind?: 'client_id' | 'resource_id';
+  /** ARM id of a user-assigned identity. */
+  readonly resourceId?: string;
   /** `https://<vault name>.<suffix>[:port]`; a slash at the end is accepted. */
   readonly vaultUri: string;
   /** 1 to 127 of 0-9 a-z A-Z and hyphen (Key Vault's rule for object names). */
   readonly secretName: string;
-  /** Chooses the variant with a Key Vault key, which this version does not have. */
+  /** Chooses the key variant. */
   readonly keyName?: string;
   /** Take over a secret of that name though another cluster's tag, or none, is on it. */
   readonly adopt: boolean;
-  /** `https://…`, where Entra is; used by credentials that log in there. A managed identity does not. */
+  /** `https://…`, where Entra is; undefined: the public cloud's. A managed identity does not log in there. */
   readonly authorityHost?: string;
   /** Audience of the token, if it is not what the vault's challenge names. */
   readonly audience?: string;
-  /** PEM. Where set, these certificates alone are trusted for Key Vault, in place of the built-in roots. */
+  /** PEM. Where set, these certificates alone are trusted for Key Vault and Entra, in place of the built-in roots. */
   readonly caCertPem?: string;
   /** `http://host[:port]` in place of http://169.254.169.254. */
   readonly imdsEndpoint?: string;
@@ -44,12 +66,6 @@ const ID = /^[0-9A-Za-z.-]{1,128}$/;
 
 /** @throws LatchkeyError config_invalid, naming the key and what it takes. */
 export function checkConfig(config: AzureSealConfig): CheckedConfig {
-  if (config.keyName !== undefined) {
-    refuse(
-      'key_name is set, but this version keeps the KEK as a Key Vault secret only: ' +
-        'take key_name out and, if you like, set secret_name',
-    );
-  }
   const vault = originOf('vault_uri', config.vaultUri, ['https:']);
   if (!vault.hostname.includes('.') || /^[\d.]+$|^\[/.test(vault.hostname)) {
     refuse('vault_uri must name the vault in its host, as in https://my-vault.vault.azure.net');
@@ -57,8 +73,17 @@ export function checkConfig(config: AzureSealConfig): CheckedConfig {
   if (!OBJECT_NAME.test(config.secretName)) {
     refuse('secret_name must be 1 to 127 characters of 0-9, a-z, A-Z and hyphen');
   }
+  if (config.keyName !== undefined && !OBJECT_NAME.test(config.keyName)) {
+    refuse('key_name must be 1 to 127 characters of 0-9, a-z, A-Z and hyphen');
+  }
   checkId('tenant_id', config.tenantId);
   checkId('client_id', config.clientId);
+  if (
+    config.resourceId !== undefined &&
+    !/^\/subscriptions\/[A-Za-z0-9._()/-]{1,500}$/.test(config.resourceId)
+  ) {
+    refuse('resource_id must be an ARM id such as /subscriptions/…/userAssignedIdentities/my-identity');
+  }
   if (config.authorityHost !== undefined) originOf('authority_host', config.authorityHost, ['https:'], true);
   if (config.imdsEndpoint !== undefined) originOf('imds_endpoint', config.imdsEndpoint, ['http:', 'https:']);
   if (config.audience !== undefined && !/^[\x21-\x7e]{1,512}$/.test(config.audience)) {

@@ -5,8 +5,11 @@ import type { Answer, Challenge } from './answer.ts';
 import type { CheckedConfig } from './config.ts';
 import type { ConnectionStage } from './connection.ts';
 
-/** What the seal wanted of Key Vault, by the last part of the RBAC action. */
-export type VaultAction = 'getSecret' | 'setSecret' | 'readMetadata' | 'update';
+/** What the seal wanted of Key Vault, by the last word of the RBAC action that tells them apart. */
+export type VaultAction = 'getSecret' | 'setSecret' | 'readMetadata' | 'update' | 'read' | 'wrap' | 'unwrap';
+
+/** As it stands in sentences, in ids (with an s) and in `az keyvault …`. */
+export type Noun = 'secret' | 'key';
 
 /** What one call met, gathered while it ran. */
 export interface Encounter {
@@ -20,13 +23,16 @@ export interface Encounter {
   networkCode?: string;
   /** Why the call was ended from this side. */
   ended?: 'deadline' | 'cancelled';
+  /** What the far side's clock said, milliseconds since 1970. */
+  dateMs?: number;
 }
 
 /** What was being done, for the sentence. */
 export interface Undertaking {
   readonly config: CheckedConfig;
   readonly action: VaultAction;
-  readonly secretName: string;
+  /** Name of the secret or the key. */
+  readonly objectName: string;
   readonly version?: string;
   /** Milliseconds that the call had. */
   readonly callMs: number;
@@ -48,16 +54,30 @@ export function oneLine(text: string, charactersMax: number = SENTENCE_CHARACTER
   return line.length <= charactersMax ? line : `${line.slice(0, charactersMax - 1)}…`;
 }
 
-/** `https://…/secrets/name[/version]`, built from our own settings. */
-export function placeOf({
-  config,
-  secretName,
-  version,
-}: Pick<Undertaking, 'config' | 'secretName' | 'version'>): string {
-  return `${config.vaultUri}/secrets/${secretName}${version === undefined ? '' : `/${version}`}`;
+export function nounOf(action: VaultAction): Noun {
+  return action === 'read' || action === 'wrap' || action === 'unwrap' ? 'key' : 'secret';
+}
+
+/** `secrets/getSecret`, `keys/unwrap`. */
+export function actionName(action: VaultAction): string {
+  return `${nounOf(action)}s/${action}`;
+}
+
+/** `https://…/secrets/name[/version]` or `…/keys/…`, built from our own settings. */
+export function placeOf({ config, action, objectName, version }: Undertaking): string {
+  return idOf(config, nounOf(action), objectName, version);
+}
+
+export function idOf(config: CheckedConfig, noun: Noun, objectName: string, version?: string): string {
+  const place = `${config.vaultUri}/${noun}s/${objectName}`;
+  return version === undefined ? place : `${place}/${version}`;
 }
 
 /** A short foreign word, safe in a sentence and in a shell command. */
 export function safe(word: string): string {
   return word.replace(/[^A-Za-z0-9._:/-]/g, '').slice(0, 120);
+}
+
+export function isClass(error: unknown, className: string): error is SealFault {
+  return error instanceof SealFault && error.facts.class === className;
 }

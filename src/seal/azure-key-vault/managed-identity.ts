@@ -5,14 +5,13 @@ import type { AccessToken, GetTokenOptions } from '@azure/core-auth';
 import type { Clock } from '../../base/clock.ts';
 import { isObject, parseJson } from '../../base/json.ts';
 import { readAnswer } from './answer.ts';
+import type { AzureCredential, CredentialParts } from './azure-credential.ts';
 import { type TokenFailure, type TokenRequest, tokenFault } from './classify-identity.ts';
 import type { CheckedConfig } from './config.ts';
-import type { AzureCredential, CredentialParts } from './credential.ts';
 import { MetadataFailure, type MetadataReply, metadataGet } from './metadata-get.ts';
+import { TokenCache } from './token-cache.ts';
 
 const IMDS = 'http://169.254.169.254';
-/** A cached token is used no longer than this before it expires, milliseconds. */
-const MARGIN_MS = 120_000;
 const TOKEN_CHARACTERS_MAX = 32 * 1024;
 
 /** Where tokens come from, and how that place wants to be asked. */
@@ -26,30 +25,30 @@ interface TokenSource {
 export class ManagedIdentityCredential implements AzureCredential {
   readonly label: string;
   readonly endpoint: string;
+  readonly timeoutClass = 'imds_timeout';
   readonly #source: TokenSource;
   readonly #request: TokenRequest;
   readonly #clock: Clock;
   readonly #caCertPem: string | undefined;
-  /** By resource. The text of a token is a string of the SDK's making too: it cannot be wiped. */
-  readonly #cached = new Map<string, AccessToken>();
+  readonly #tokens: TokenCache;
 
   constructor(config: CheckedConfig, parts: CredentialParts) {
-    this.#source = chooseSource(config, parts.env);
+    const identity = identityOf(config);
+    this.#source = chooseSource(config, identity, parts.env);
+    this.#tokens = new TokenCache(parts.clock);
     this.#clock = parts.clock;
     this.#caCertPem = config.caCertPem;
     this.endpoint = this.#source.origin;
     const who =
-      config.clientId === undefined
-        ? 'the system-assigned managed identity'
-        : `managed identity ${config.clientId}`;
+      identity === undefined ? 'the system-assigned managed identity' : `managed identity ${identity.id}`;
     this.label = `${who} (${this.#source.service})`;
     this.#request = {
       sealName: config.name,
       service: this.#source.service,
       endpoint: this.#source.origin,
-      clientId: config.clientId,
+      identity: identity?.id,
       tokenMs: parts.tokenMs,
-      hasFederatedTokenFile: parts.env['AZURE_FEDERATED_TOKEN_FILE'] !== undefined,
+      hasFederatedTokenFile: config.federatedTokenFile !== undefined,
     };
   }
 
@@ -57,24 +56,16 @@ export class ManagedIdentityCredential implements AzureCredential {
   async getToken(scopes: string | string[], options: GetTokenOptions = {}): Promise<AccessToken> {
     const scope = typeof scopes === 'string' ? scopes : (scopes[0] ?? '');
     const resource = scope.replace(/\/\.default$/, '');
-    const cached = this.#cached.get(resource);
-    // A claims challenge says that Key Vault wants a newer token than the one it saw.
-    if (cached !== undefined && options.claims === undefined && this.#isFresh(cached)) return cached;
-    const token = await this.#fetch(resource, options.abortSignal as AbortSignal | undefined);
-    this.#cached.set(resource, token);
-    return token;
+    const signal = options.abortSignal as AbortSignal | undefined;
+    return await this.#tokens.get(resource, options.claims, () => this.#fetch(resource, signal));
   }
 
   forget(): void {
-    this.#cached.clear();
+    this.#tokens.clear();
   }
 
   close(): void {
     this.forget();
-  }
-
-  #isFresh(token: AccessToken): boolean {
-    return token.expiresOnTimestamp - this.#clock.now() > MARGIN_MS;
   }
 
   async #fetch(resource: string, signal: AbortSignal | undefined): Promise<AccessToken> {
@@ -108,11 +99,29 @@ export class ManagedIdentityCredential implements AzureCredential {
   }
 }
 
+/** A user-assigned identity. */
+interface Identity {
+  readonly kind: 'client_id' | 'resource_id';
+  readonly id: string;
+}
+
+/** Undefined: the system-assigned one. A resource id that is set is meant, unless `managed_id_kind` says otherwise. */
+function identityOf({ managedIdentityKind, clientId, resourceId }: CheckedConfig): Identity | undefined {
+  if (resourceId !== undefined && managedIdentityKind !== 'client_id') {
+    return { kind: 'resource_id', id: resourceId };
+  }
+  return clientId === undefined ? undefined : { kind: 'client_id', id: clientId };
+}
+
 /**
  * The stanza's `imds_endpoint` first; then App Service, whose variables Azure sets in the containers it runs
  * (Microsoft Learn, "How to use managed identities for App Service", REST endpoint reference); else IMDS.
  */
-function chooseSource(config: CheckedConfig, env: CredentialParts['env']): TokenSource {
+function chooseSource(
+  config: CheckedConfig,
+  identity: Identity | undefined,
+  env: CredentialParts['env'],
+): TokenSource {
   const endpoint = env['IDENTITY_ENDPOINT'];
   const secret = env['IDENTITY_HEADER'];
   const appService = endpoint === undefined ? null : URL.parse(endpoint);
@@ -121,7 +130,8 @@ function chooseSource(config: CheckedConfig, env: CredentialParts['env']): Token
     return {
       service: 'App Service',
       origin: appService.origin,
-      url: (resource) => withQuery(new URL(appService), '2019-08-01', resource, config.clientId),
+      url: (resource) =>
+        withQuery(new URL(appService), { version: '2019-08-01', resource, identity, idKey: 'mi_res_id' }),
       headers: { 'X-IDENTITY-HEADER': secret },
     };
   }
@@ -130,15 +140,31 @@ function chooseSource(config: CheckedConfig, env: CredentialParts['env']): Token
     service: 'IMDS',
     origin,
     url: (resource) =>
-      withQuery(new URL('/metadata/identity/oauth2/token', origin), '2018-02-01', resource, config.clientId),
+      withQuery(new URL('/metadata/identity/oauth2/token', origin), {
+        version: '2018-02-01',
+        resource,
+        identity,
+        idKey: 'msi_res_id',
+      }),
     headers: { Metadata: 'true' },
   };
 }
 
-function withQuery(url: URL, apiVersion: string, resource: string, clientId: string | undefined): URL {
-  url.searchParams.set('api-version', apiVersion);
-  url.searchParams.set('resource', resource);
-  if (clientId !== undefined) url.searchParams.set('client_id', clientId);
+/** A resource id has another name in each of the two. */
+function withQuery(
+  url: URL,
+  query: {
+    readonly version: string;
+    readonly resource: string;
+    readonly identity: Identity | undefined;
+    readonly idKey: string;
+  },
+): URL {
+  url.searchParams.set('api-version', query.version);
+  url.searchParams.set('resource', query.resource);
+  if (query.identity !== undefined) {
+    url.searchParams.set(query.identity.kind === 'client_id' ? 'client_id' : query.idKey, query.identity.id);
+  }
   return url;
 }
 

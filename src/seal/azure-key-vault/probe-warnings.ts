@@ -1,8 +1,8 @@
 // What a probe sees that is not wrong yet.
 
-import type { SealFault } from '../seal.ts';
-import { oneLine } from './encounter.ts';
-import type { VersionFacts } from './vault-session.ts';
+import { SealFault } from '../seal.ts';
+import { type Noun, oneLine } from './encounter.ts';
+import type { VersionFacts } from './vault-call.ts';
 
 const DAY_MS = 86_400_000;
 /** How long before its expiry a version is warned of, days. */
@@ -13,13 +13,14 @@ const EXPIRY_DAYS = 30;
  * to read the one version that its copy pins.
  */
 export function warningsOf(
+  noun: Noun,
   newest: VersionFacts,
   versions: readonly VersionFacts[] | SealFault,
   nowMs: number,
 ): string[] {
   const warnings: string[] = [];
-  if (versions instanceof Error) {
-    warnings.push(oneLine(`cannot list the versions of the secret: ${versions.message}`));
+  if (versions instanceof SealFault) {
+    warnings.push(oneLine(`cannot list the versions of the ${noun}: ${versions.message}`));
   } else {
     const off = versions.filter(({ enabled }) => !enabled).map(({ version }) => version);
     if (off.length > 0) {
@@ -28,7 +29,7 @@ export function warningsOf(
       );
     }
   }
-  const listed = versions instanceof Error ? [newest] : versions;
+  const listed = versions instanceof SealFault ? [newest] : versions;
   for (const facts of listed.filter(({ enabled }) => enabled))
     warnings.push(...validityWarnings(facts, nowMs));
   // Every level without purge protection has the word in it (Key Vault REST, DeletionRecoveryLevel).
@@ -38,6 +39,16 @@ export function warningsOf(
     );
   }
   return warnings;
+}
+
+/** A list that is refused is no reason to fail; a caller who gave up is. */
+export async function orFault<T>(call: Promise<T>): Promise<T | SealFault> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof SealFault && error.facts.class !== 'cancelled') return error;
+    throw error;
+  }
 }
 
 function validityWarnings({ version, notBefore, expiresOn }: VersionFacts, nowMs: number): string[] {

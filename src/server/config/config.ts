@@ -95,10 +95,17 @@ export interface AzureKeyVaultSealConfig {
   readonly name: string;
   readonly tenantId?: string;
   readonly clientId?: string;
-  /** Not read here: the seal reads it anew for each sign-in. */
+  /** Undefined: the first of these four that is set; the managed identity always is. */
+  readonly authMethod?: 'client_secret' | 'certificate' | 'workload_identity' | 'managed_identity';
+  /** Not read here, like the files below: the seal reads them anew for each sign-in. */
   readonly clientSecret?: SecretSource;
-  /** Default: true unless there is a client secret. */
-  readonly useManagedIdentity: boolean;
+  /** PEM file with a certificate and its private key. */
+  readonly certificatePath?: string;
+  readonly certificatePassword?: SecretSource;
+  readonly federatedTokenFile?: string;
+  /** Which id a managed identity is asked for by, if both are set. */
+  readonly managedIdentityKind?: 'client_id' | 'resource_id';
+  readonly resourceId?: string;
   /** `https://host[:port]/`. */
   readonly vaultUri: string;
   /** First label of the URI's host. */
@@ -112,7 +119,7 @@ export interface AzureKeyVaultSealConfig {
   readonly authorityHost?: string;
   /** Token audience; undefined: learnt from the vault's challenge. */
   readonly audience?: string;
-  /** PEM file of further authorities for the vault and the login host. */
+  /** PEM file of the authorities that are trusted for the vault and the login host, in place of the system's. */
   readonly caCertFile?: string;
   /** `http(s)://host[:port][/path]`; set only if it overrides the well-known address. */
   readonly imdsEndpoint?: string;

@@ -92,12 +92,13 @@ const EVERY_SEAL = `name priority purpose disabled recover health_check_enabled 
   health_check_interval_unhealthy health_check_timeout`;
 
 export const AZURE_KEY_VAULT_SEAL = keyTable({
-  used: `type name disabled tenant_id client_id client_secret use_managed_identity auth_method vault_name vault_uri
-    resource secret_name key_name environment authority_host audience ca_cert imds_endpoint adopt
-    disallow_env_vars`,
+  used: `type name disabled tenant_id client_id client_secret client_certificate_path cert_path cert_bytes cert_password
+    federated_token_file managed_id_kind resource_id use_managed_identity auth_method vault_name vault_uri resource
+    secret_name key_name environment authority_host audience ca_cert imds_endpoint adopt disallow_env_vars`,
   accepted: `priority purpose recover health_check_enabled health_check_interval health_check_interval_unhealthy
-    health_check_timeout cert_path cert_bytes cert_password managed_id_kind resource_id key_not_required`,
-  guarded: `tenant_id client_id client_secret use_managed_identity auth_method vault_name vault_uri resource
+    health_check_timeout key_not_required`,
+  guarded: `tenant_id client_id client_secret client_certificate_path cert_path cert_bytes cert_password
+    federated_token_file managed_id_kind resource_id use_managed_identity auth_method vault_name vault_uri resource
     secret_name key_name environment authority_host audience ca_cert imds_endpoint adopt disabled
     disallow_env_vars`,
 });

@@ -590,8 +590,30 @@ test('faults of the seal', async () => {
     ],
     ['vault_name = "kva"\nuse_managed_identity = false', [/leaves no way to sign in/]],
     [
-      'vault_name = "kva"\nauth_method = "certificate"',
-      [/auth_method = "certificate" is not in this version; there is: managed_identity/],
+      'vault_name = "kva"\nauth_method = "environment"',
+      [/auth_method: "environment" is not known; there are: client_secret, certificate, workload_identity, /],
+    ],
+    [
+      'vault_name = "kva"\nuse_managed_identity = true\nauth_method = "certificate"',
+      [/use_managed_identity = true, but auth_method = "certificate"/],
+    ],
+    ['vault_name = "kva"\nmanaged_id_kind = "object_id"', [/there are: client_id, resource_id/]],
+    ['vault_name = "kva"\ncert_bytes = "AAAA"', [/cert_bytes is not in this version; put the PEM in a file/]],
+    [
+      'vault_name = "kva"\ncert_path = "/a"\nclient_certificate_path = "/a"\ntenant_id = "t"\nclient_id = "c"',
+      [/cert_path and client_certificate_path are the same; keep one/],
+    ],
+    [
+      'vault_name = "kva"\nfederated_token_file = "token"\ntenant_id = "t"\nclient_id = "c"',
+      [/federated_token_file: expected a full path, from \//],
+    ],
+    [
+      'vault_name = "kva"\nfederated_token_file = "/t"\nauth_method = "managed_identity"',
+      [/federated_token_file and auth_method = "managed_identity" exclude each other/],
+    ],
+    [
+      'vault_name = "kva"\nclient_certificate_path = "/c"',
+      [/client_certificate_path needs tenant_id/, /client_certificate_path needs client_id/],
     ],
     ['vault_name = "kva"\nclient_id = "env://MISSING"', [/client_id: the variable MISSING is not set/]],
     [
@@ -639,7 +661,7 @@ test('the seal: the stanza wins over the environment, and a note names both wher
   assert.deepEqual(stanza.notes, [
     'seal "azurekeyvault" (vault.hcl:6:1) is used; VAULT_SEAL_TYPE = "awskms" is set too and ignored',
     'seal "azurekeyvault": client_id = "client-file" (vault.hcl:8:2) is used; AZURE_CLIENT_ID = "client-env" is set too and ignored',
-    'seal "azurekeyvault": AZURE_CLIENT_SECRET is set; this version does not read it',
+    'seal "azurekeyvault": client_secret comes from AZURE_CLIENT_SECRET',
     'seal "azurekeyvault": vault_uri (vault.hcl:9:2) is used; VAULT_AZUREKEYVAULT_VAULT_NAME = "kv-env" is set too and ignored',
     'seal "azurekeyvault": secret_name (vault.hcl:10:2) is used; VAULT_AZUREKEYVAULT_KEY_NAME = "key-env" is set too and ignored',
   ]);
@@ -666,15 +688,14 @@ test('env:// and file:// for ids and for the client secret, which is never shown
   const keys = `vault_name = "kva"\n tenant_id = "env://MY_TENANT"\n client_id = "file://${idFile}"`;
   const { seal: ids } = await sealOf(keys, { MY_TENANT: 'tenant-from-env' });
   assert.deepEqual(
-    [ids.tenantId, ids.clientId, ids.useManagedIdentity],
-    ['tenant-from-env', 'client-from-file', true],
+    [ids.tenantId, ids.clientId, ids.authMethod],
+    ['tenant-from-env', 'client-from-file', undefined],
   );
   const fromEnv = await sealOf(`${keys}\n client_secret = "env://MY_SECRET"`, {
     MY_TENANT: 't',
     MY_SECRET: 'hunter2',
   });
   assert.deepEqual(fromEnv.seal.clientSecret, { from: 'env', name: 'MY_SECRET' });
-  assert.equal(fromEnv.seal.useManagedIdentity, false);
   const fromFile = await sealOf(`${keys}\n client_secret = "file:///run/secret"`, { MY_TENANT: 't' });
   assert.deepEqual(fromFile.seal.clientSecret, { from: 'file', path: '/run/secret' });
   const inline = await sealOf(`${keys}\n client_secret = "hunter2"`, { MY_TENANT: 't' });
@@ -684,6 +705,78 @@ test('env:// and file:// for ids and for the client secret, which is never shown
   ]);
   assert.ok(inline.seal.clientSecret?.from === 'text');
   assert.equal(Buffer.from(inline.seal.clientSecret.value.expose()).toString(), 'hunter2');
+});
+
+test('how to sign in: names of the SDKs and of OpenBao, and the stanza in front of the environment', async () => {
+  const env = {
+    VAULT_SEAL_TYPE: 'azurekeyvault',
+    VAULT_AZUREKEYVAULT_VAULT_NAME: 'kv-env',
+    AZURE_TENANT_ID: 't',
+    AZURE_CLIENT_ID: 'c',
+    AZURE_CLIENT_SECRET: 'hunter2',
+    AZURE_CLIENT_CERTIFICATE_PATH: '/run/cert.pem',
+    VAULT_AZUREKEYVAULT_CERTIFICATE_PASSWORD: 'hunter2',
+    AZURE_FEDERATED_TOKEN_FILE: '/run/token',
+    AZURE_AUTHORITY_HOST: 'https://login.example.org/',
+    VAULT_AZUREKEYVAULT_AUTH_METHOD: 'workload_identity',
+    VAULT_AZUREKEYVAULT_MANAGED_IDENTITY_KIND: 'resource_id',
+    VAULT_AZUREKEYVAULT_RESOURCE_ID: '/subscriptions/s/identity',
+  };
+  const { config, notes } = await load(BASE, { env });
+  assert.deepEqual(config.seal, {
+    type: 'azurekeyvault',
+    name: 'azurekeyvault',
+    tenantId: 't',
+    clientId: 'c',
+    authMethod: 'workload_identity',
+    clientSecret: { from: 'env', name: 'AZURE_CLIENT_SECRET' },
+    certificatePath: '/run/cert.pem',
+    certificatePassword: { from: 'env', name: 'VAULT_AZUREKEYVAULT_CERTIFICATE_PASSWORD' },
+    federatedTokenFile: '/run/token',
+    managedIdentityKind: 'resource_id',
+    resourceId: '/subscriptions/s/identity',
+    vaultUri: 'https://kv-env.vault.azure.net/',
+    vaultName: 'kv-env',
+    secretName: 'vault-unseal-key',
+    environment: config.seal?.environment,
+    authorityHost: 'https://login.example.org',
+    audience: undefined,
+    caCertFile: undefined,
+    imdsEndpoint: undefined,
+    adopt: false,
+    disabled: false,
+  });
+  assert.doesNotMatch(notes.join('\n'), /hunter2/);
+
+  const { seal: stanza, notes: said } = await sealOf(
+    'vault_name = "kv-file"\n federated_token_file = "/file/token"\n auth_method = "default"',
+    { ...env, VAULT_AZUREKEYVAULT_AUTH_METHOD: '' },
+  );
+  assert.deepEqual(
+    [stanza.authMethod, stanza.clientSecret, stanza.certificatePath, stanza.federatedTokenFile],
+    [undefined, undefined, undefined, '/file/token'],
+  );
+  for (const name of ['AZURE_CLIENT_SECRET', 'AZURE_CLIENT_CERTIFICATE_PATH', 'AZURE_FEDERATED_TOKEN_FILE']) {
+    const line = said.filter((note) => note.includes(name));
+    assert.equal(line.length, 1, name);
+    assert.match(
+      line[0] ?? '',
+      /federated_token_file.* \(vault.hcl:8:2\) is used; .* is set too and ignored$/,
+    );
+  }
+  const openBao = await sealOf(
+    'vault_name = "kva"\n tenant_id = "t"\n client_id = "c"\n cert_path = "/c.pem"',
+  );
+  assert.equal(openBao.seal.certificatePath, '/c.pem');
+  const managed = await sealOf('vault_name = "kva"\n use_managed_identity = true', env);
+  assert.equal(managed.seal.authMethod, 'managed_identity');
+  const byEnv = await sealOf('vault_name = "kva"\n use_managed_identity = false', {
+    ...env,
+    VAULT_AZUREKEYVAULT_AUTH_METHOD: '',
+  });
+  assert.deepEqual([byEnv.seal.authMethod, byEnv.seal.clientSecret?.from], [undefined, 'env']);
+  const deaf = await sealOf('vault_name = "kva"\n disallow_env_vars = true', env);
+  assert.deepEqual([deaf.seal.clientSecret, deaf.seal.federatedTokenFile], [undefined, undefined]);
 });
 
 test('several files and folders: later scalars win with a note, listeners add up, a second storage is fatal', async () => {

@@ -1,18 +1,11 @@
 // Reads the seal: its stanza first, then the environment, and says which of the two a value came from.
 
-import { SecretBytes, utf8 } from '../../base/bytes.ts';
 import type { HclBody } from '../../base/hcl/hcl-tree.ts';
 import { parseUrl } from './addresses.ts';
-import type { AzureEnvironment, AzureKeyVaultSealConfig, SecretSource } from './config.ts';
+import type { AzureEnvironment, AzureKeyVaultSealConfig } from './config.ts';
 import { AZURE_KEY_VAULT_SEAL, BELONGS_IN_LISTENER } from './known-keys.ts';
-import {
-  type Instead,
-  parseSource,
-  SEAL_TITLE,
-  type SealInputs,
-  type SealValue,
-  SealValues,
-} from './seal-values.ts';
+import { readSignIn } from './seal-sign-in.ts';
+import { type Instead, SEAL_TITLE, type SealInputs, type SealValue, SealValues } from './seal-values.ts';
 import { quote, Stanza } from './stanza.ts';
 
 const SECRET_NAME = 'vault-unseal-key';
@@ -55,8 +48,7 @@ export async function readAzureKeyVaultSeal(
   const values = new SealValues(stanza, inputs, stanza.boolean('disallow_env_vars') ?? false);
   const tenantId = identifier(values, await values.text('tenant_id', ['AZURE_TENANT_ID']));
   const clientId = identifier(values, await values.text('client_id', ['AZURE_CLIENT_ID']));
-  const clientSecret = readClientSecret(stanza, values, inputs);
-  const useManagedIdentity = readSignIn(stanza, { tenantId, clientId, clientSecret });
+  const signIn = await readSignIn(stanza, values, inputs, { tenantId, clientId });
   const environment = await readEnvironment(values);
   const vault = await readVault(stanza, values, environment);
   const names = await readKekName(stanza, values);
@@ -67,8 +59,7 @@ export async function readAzureKeyVaultSeal(
     name: stanza.string('name') ?? 'azurekeyvault',
     tenantId: tenantId?.text,
     clientId: clientId?.text,
-    clientSecret,
-    useManagedIdentity,
+    ...signIn,
     ...vault,
     ...names,
     environment,
@@ -87,74 +78,6 @@ function identifier(values: SealValues, value: SealValue | undefined): SealValue
     values.fault(value, 'not an id: letters, digits, dots and dashes alone');
   }
   return value;
-}
-
-/** Its value is never read into text here, but for what stands in the file itself, and never reported. */
-function readClientSecret(stanza: Stanza, values: SealValues, { env }: SealInputs): SecretSource | undefined {
-  const key = 'client_secret';
-  const variable = values.variable(['AZURE_CLIENT_SECRET']);
-  if (variable !== undefined) values.note(`${variable} is set; this version does not read it`);
-  const entry = stanza.entry(key);
-  // A number would show itself in the message of a wrong type, and no client secret is one.
-  if (entry && entry.value.kind !== 'string') stanza.fault(key, `${key} must be text in double quotes`);
-  const written = entry?.value.kind === 'string' ? entry.value.value.trim() : undefined;
-  if (written === undefined) return undefined;
-  if (written === '') stanza.fault(key, `${key} is empty; give it a value or remove the line`);
-  const source = parseSource(written);
-  if (!source) {
-    values.note(`${key} stands in the config file itself; env://NAME or file:///path keeps it out`);
-    return { from: 'text', value: SecretBytes.take(utf8(written)) };
-  }
-  if ('fault' in source) stanza.fault(key, `${key}: ${source.fault}`);
-  else if (source.from === 'env' && (env[source.name] ?? '') === '') {
-    stanza.fault(key, `${key}: the variable ${source.name} is not set`);
-  }
-  return 'fault' in source ? undefined : source;
-}
-
-interface SignIn {
-  readonly tenantId: SealValue | undefined;
-  readonly clientId: SealValue | undefined;
-  readonly clientSecret: SecretSource | undefined;
-}
-
-/** Whether a managed identity signs in. */
-function readSignIn(stanza: Stanza, { tenantId, clientId, clientSecret }: SignIn): boolean {
-  const method = stanza.string('auth_method')?.toLowerCase();
-  if (method !== undefined && method !== 'managed_identity') {
-    stanza.fault(
-      'auth_method',
-      `auth_method = ${quote(method)} is not in this version; there is: managed_identity`,
-    );
-  }
-  const asked = stanza.boolean('use_managed_identity');
-  const hasSecret = stanza.has('client_secret');
-  if (asked === true && hasSecret) {
-    stanza.fault(
-      'client_secret',
-      'client_secret and use_managed_identity = true exclude each other; remove one',
-    );
-  }
-  if (asked !== true && method === 'managed_identity' && hasSecret) {
-    stanza.fault(
-      'client_secret',
-      'client_secret and auth_method = "managed_identity" exclude each other; remove one',
-    );
-  }
-  if (asked === false && method === 'managed_identity') {
-    stanza.fault(
-      'use_managed_identity',
-      'use_managed_identity = false, but auth_method = "managed_identity"',
-    );
-  } else if (asked === false && !hasSecret) {
-    stanza.fault(
-      'use_managed_identity',
-      'use_managed_identity = false leaves no way to sign in; set client_secret',
-    );
-  }
-  if (clientSecret && !tenantId) stanza.fault('client_secret', 'client_secret needs tenant_id');
-  if (clientSecret && !clientId) stanza.fault('client_secret', 'client_secret needs client_id');
-  return asked ?? !hasSecret;
 }
 
 /** Vault's names of the clouds, whatever their case. The German cloud closed in 2021. */

@@ -50,14 +50,13 @@ export class SealValues {
       const text = written === undefined ? undefined : await this.#resolve(key, written);
       if (text === undefined) return undefined;
       if (variable !== undefined && fromEnv !== undefined && text.toLowerCase() !== fromEnv.toLowerCase()) {
-        this.#ignored(`${key} = ${quote(text)}`, key, `${variable} = ${quote(fromEnv)}`);
+        this.ignored(`${key} = ${quote(text)}`, key, `${variable} = ${quote(fromEnv)}`);
       }
       return { key, text };
     }
     if (variable === undefined || fromEnv === undefined) return undefined;
     if (instead) {
-      if (!instead.agrees(fromEnv))
-        this.#ignored(instead.key, instead.key, `${variable} = ${quote(fromEnv)}`);
+      if (!instead.agrees(fromEnv)) this.ignored(instead.key, instead.key, `${variable} = ${quote(fromEnv)}`);
       return undefined;
     }
     this.note(`${key} = ${quote(fromEnv)} comes from ${variable}`);
@@ -70,7 +69,8 @@ export class SealValues {
     return names.find((name) => (this.#inputs.env[name]?.trim() ?? '') !== '');
   }
 
-  #ignored(used: string, key: string, unused: string): void {
+  /** A note that `used`, which stands in the stanza at `key`, wins over a variable. */
+  ignored(used: string, key: string, unused: string): void {
     this.note(
       `${used} (${showPosition(this.#stanza.position(key))}) is used; ${unused} is set too and ignored`,
     );

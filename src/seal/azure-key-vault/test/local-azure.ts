@@ -79,7 +79,6 @@ export function placeOn(azure: Azure): Place {
         {
           name: 'azure',
           clientId: identity.clientId,
-          useManagedIdentity: true,
           vaultUri: vault.uri,
           secretName: SECRET_NAME,
           adopt: false,

@@ -91,7 +91,8 @@ export interface Seal {
 
   /**
    * Makes the KEK ready for a new cluster, if this variant makes its own; idempotent for one cluster id, so that
-   * an initialisation that died can be repeated. Refuses a KEK that belongs to another cluster and names it.
+   * an initialisation that died can be repeated. Refuses a KEK that belongs to another cluster and names it. A variant
+   * whose KEK is made by somebody else makes nothing, and refuses one that is not fit, with all that is wrong with it.
    * Before its first write it checks all that can be checked by reading.
    */
   prepare?(clusterId: string, signal: AbortSignal): Promise<void>;

@@ -13,8 +13,10 @@ import { type AzureSealConfig, type AzureSealParts, openAzureKeyVaultSeal } from
 
 export const OFFICER = 'Key Vault Secrets Officer';
 export const USER = 'Key Vault Secrets User';
+export const CRYPTO_USER = 'Key Vault Crypto Service Encryption User';
 export const CLUSTER = '6f0e3a52-4d3e-4c9a-9f5c-0a3f1d1b7a01';
 export const SECRET_NAME = 'vault-unseal-key';
+export const KEY_NAME = 'unseal';
 export const never = new AbortController().signal;
 
 /** Short, so that a test of something that hangs ends soon. */

@@ -6,6 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { adminHandler } from './admin/handler.ts';
+import { aksHandler } from './aks/handler.ts';
+import { AksIssuer } from './aks/issuer.ts';
 import { Subscription } from './arm/domain.ts';
 import { armHandler } from './arm/handler.ts';
 import { makeCertificates } from './certificates.ts';
@@ -55,6 +57,8 @@ export interface Azure extends Shortcuts {
   armUrl: string;
   /** What tokens for Key Vault are asked for: https://vault.localhost:port */
   keyVaultAudience: string;
+  /** The issuer of aksToken(), for a federated credential; the slash at its end belongs to it. */
+  aksIssuerUrl: string;
   /** https://name.vault.localhost:port */
   vaultUri(name: string): string;
   caFile: string;
@@ -79,8 +83,8 @@ export interface Azure extends Shortcuts {
 /** Starts a local Azure on loopback. State is in memory and ends with it. Not for production. */
 export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const clock = options.clock ?? systemClock;
-  const parts = makeParts(options, clock);
   const certificates = await makeCertificates();
+  const parts = makeParts(options, clock, certificates.caPem);
   const ca = await writeCa(options.caFile, certificates.caPem);
   const closing = new AbortController();
   // Each hanging request listens on it; there may be many, and that is no leak.
@@ -101,6 +105,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     });
     listeners.push(https);
     parts.entra.httpsPort = https.port;
+    parts.aks.httpsPort = https.port;
     const imds = await listen({
       port: options.imdsPort ?? 0,
       handle: imdsFront(front, imdsHandler(parts.machine, parts.entra)),
@@ -108,12 +113,12 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     listeners.push(imds);
     const admin = await listen({
       port: options.adminPort ?? 0,
-      handle: adminHandler({ ...parts, directory: parts.entra.directory, token: adminToken }),
+      handle: adminHandler({ ...parts, directory: parts.entra.directory, clock, token: adminToken }),
     });
     listeners.push(admin);
     return {
       ...describe(parts, https.port),
-      ...makeShortcuts(parts.subscription, parts.entra.tenantId, https.port),
+      ...makeShortcuts({ ...parts, clock, port: https.port }),
       caFile: ca.file,
       caPem: certificates.caPem,
       imdsUrl: `http://127.0.0.1:${imds.port}`,
@@ -129,6 +134,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
 
 interface Parts {
   entra: Entra;
+  aks: AksIssuer;
   machine: Machine;
   roles: RoleBook;
   subscription: Subscription;
@@ -138,11 +144,11 @@ interface Parts {
   settings: Settings;
 }
 
-function makeParts(options: AzureOptions, clock: Clock): Parts {
+function makeParts(options: AzureOptions, clock: Clock, caPem: string): Parts {
   const tenantId = (options.tenantId ?? randomUUID()).toLowerCase();
   const subscriptionId = (options.subscriptionId ?? randomUUID()).toLowerCase();
   const directory = new Directory();
-  const entra = new Entra(directory, new TokenIssuer(tenantId, clock));
+  const entra = new Entra(directory, new TokenIssuer(tenantId, clock), clock, caPem);
   const machine = new Machine(directory);
   const roles = new RoleBook();
   const subscription = new Subscription({ subscriptionId, directory, machine, roles, clock });
@@ -155,13 +161,14 @@ function makeParts(options: AzureOptions, clock: Clock): Parts {
   });
   return {
     entra,
+    aks: new AksIssuer(tenantId, clock),
     machine,
     roles,
     subscription,
     operator: {
       clientId: principal.clientId,
       objectId: principal.objectId,
-      clientSecret: directory.addSecret(principal.objectId),
+      clientSecret: directory.credentials.addSecret(principal.objectId).secret,
     },
     faults: new FaultBook(),
     journal: new Journal(),
@@ -170,8 +177,9 @@ function makeParts(options: AzureOptions, clock: Clock): Parts {
 }
 
 function services(parts: Parts, clock: Clock) {
-  const { entra, roles, settings, subscription } = parts;
+  const { entra, aks, roles, settings, subscription } = parts;
   return {
+    aks: aksHandler(aks),
     entra: entraHandler(entra, clock),
     arm: armHandler(subscription, entra),
     keyVault: keyVaultHandler({ vaults: subscription.vaults, roles, entra, settings, clock }),
@@ -179,7 +187,7 @@ function services(parts: Parts, clock: Clock) {
 }
 
 function describe(parts: Parts, port: number) {
-  const { entra, machine, subscription, operator, faults, journal, settings } = parts;
+  const { entra, aks, machine, subscription, operator, faults, journal, settings } = parts;
   const origin = `https://localhost:${port}`;
   return {
     tenantId: entra.tenantId,
@@ -188,6 +196,7 @@ function describe(parts: Parts, port: number) {
     authorityUrl: origin,
     armUrl: origin,
     keyVaultAudience: `https://vault.localhost:${port}`,
+    aksIssuerUrl: aks.url,
     vaultUri: (name: string) => `https://${name}.vault.localhost:${port}`,
     operator,
     systemAssigned: {

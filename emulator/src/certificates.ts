@@ -60,6 +60,43 @@ export async function makeCertificates(): Promise<Certificates> {
   };
 }
 
+export interface ClientCertificatePem {
+  /** The certificate, PEM: what an application registers. */
+  certificatePem: string;
+  /** Private key (PKCS#8) and certificate in one, PEM: what a client holds. A secret. */
+  pem: string;
+}
+
+/** A self-signed certificate with an RSA 2048 key for an application to prove itself with. */
+export async function makeClientCertificate(
+  commonName: string,
+  validity: { notBefore?: Date; notAfter?: Date } = {},
+): Promise<ClientCertificatePem> {
+  const algorithm = {
+    name: 'RSASSA-PKCS1-v1_5',
+    hash: 'SHA-256',
+    modulusLength: 2048,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  };
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair;
+  const notBefore = validity.notBefore ?? new Date(Date.now() - 3_600_000);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: [{ CN: [commonName] }],
+    notBefore,
+    notAfter: validity.notAfter ?? new Date(notBefore.getTime() + LIFETIME_MS),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true)],
+  });
+  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  const certificatePem = `${certificate.toString('pem')}\n`;
+  return { certificatePem, pem: `${x509.PemConverter.encode(key, 'PRIVATE KEY')}\n${certificatePem}` };
+}
+
 async function leafExtensions(ca: x509.X509Certificate, key: CryptoKey): Promise<x509.Extension[]> {
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),

@@ -15,10 +15,11 @@ export interface Front {
 export interface Services {
   entra: (request: Request) => Promise<Reply>;
   arm: (request: Request) => Promise<Reply>;
+  aks: (request: Request) => Promise<Reply>;
   keyVault: (request: Request, vaultName: string) => Promise<Answer>;
 }
 
-/** The HTTPS door: `<vault>.vault.localhost` is that vault, localhost is ARM and Entra, told apart by the path. */
+/** The HTTPS door: `<vault>.vault.localhost` is that vault, localhost is ARM, AKS's issuer and Entra, by path. */
 export function httpsFront(front: Front, services: Services): Handler {
   return (request) => {
     const vaultName = /^([^.]+)\.vault\.localhost$/.exec(request.host)?.[1];
@@ -35,6 +36,7 @@ export function httpsFront(front: Front, services: Services): Handler {
       }));
     }
     const [first] = request.segments;
+    if (first?.toLowerCase() === 'aks') return guarded(front, 'aks', request, () => services.aks(request));
     const isArm = first !== undefined && /^(subscriptions|providers)$/i.test(first);
     return isArm
       ? guarded(front, 'arm', request, () => services.arm(request))

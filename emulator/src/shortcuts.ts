@@ -1,6 +1,12 @@
 // Shortcuts for tests: they call the domain directly, where a user would go through ARM.
 
+import { randomUUID } from 'node:crypto';
+import type { AksIssuer } from './aks/issuer.ts';
+import { type ApplicationShortcuts, applicationShortcuts } from './application-shortcuts.ts';
 import type { Subscription } from './arm/domain.ts';
+import { deleteCustomRole, putCustomRole } from './arm/roles.ts';
+import type { Clock } from './clock.ts';
+import type { Entra } from './entra/domain.ts';
 import { ServiceError } from './http/message.ts';
 import { type KeyShortcuts, keyShortcuts } from './key-shortcuts.ts';
 import type { AccessPolicy, Vault } from './key-vault/vault.ts';
@@ -18,7 +24,18 @@ export interface VaultOptions {
   purgeProtection?: boolean;
 }
 
-export interface Shortcuts {
+export interface NewRole {
+  roleName: string;
+  /** E.g. Microsoft.KeyVault/vaults/keys/wrap/action; `*` stands for any run of characters. */
+  dataActions?: string[];
+  notDataActions?: string[];
+  actions?: string[];
+  notActions?: string[];
+  /** Subscriptions or resource groups; default: the subscription. */
+  assignableScopes?: string[];
+}
+
+export interface Shortcuts extends ApplicationShortcuts {
   createVault(name: string, options?: VaultOptions): { name: string; id: string; uri: string };
   /** Soft-deletes it; false when there was none. Its role assignments go as well. */
   deleteVault(name: string): boolean;
@@ -29,10 +46,12 @@ export interface Shortcuts {
     options?: { resourceGroup?: string; location?: string },
   ): { clientId: string; principalId: string; resourceId: string };
   deleteIdentity(name: string, resourceGroup?: string): boolean;
-  /** Makes an application with one secret: a service principal without any right. */
-  createApplication(name: string): { clientId: string; clientSecret: string; principalId: string };
   /** Role by name or GUID. Returns the id of the assignment. Idempotent. */
   assignRole(assignment: { principalId: string; role: string; scope: string }): string;
+  /** Makes a custom role, or changes the one of that name. Returns its GUID; assignRole takes that or the name. */
+  createRole(role: NewRole): string;
+  /** By name or GUID; throws while there are assignments of it. */
+  deleteRole(role: string): void;
   /** Removes all role assignments that match all given members; returns how many. */
   removeRoles(match: { principalId?: string; role?: string; scope?: string }): number;
   /** Detach and attach an identity by its object id: IMDS knows it or not. */
@@ -63,7 +82,15 @@ export interface SecretShortcuts {
 const DEFAULT_GROUP = 'local';
 const DEFAULT_LOCATION = 'eastus';
 
-export function makeShortcuts(subscription: Subscription, tenantId: string, port: number): Shortcuts {
+export function makeShortcuts(parts: {
+  subscription: Subscription;
+  entra: Entra;
+  aks: AksIssuer;
+  clock: Clock;
+  port: number;
+}): Shortcuts {
+  const { subscription, port } = parts;
+  const { tenantId } = parts.entra;
   const ensureGroup = (name: string) => {
     if (!subscription.groups().some((group) => group.name.toLowerCase() === name.toLowerCase())) {
       subscription.putGroup(name, DEFAULT_LOCATION);
@@ -90,9 +117,12 @@ export function makeShortcuts(subscription: Subscription, tenantId: string, port
       return { clientId: identity.clientId, principalId: identity.principalId, resourceId: identity.id };
     },
     deleteIdentity: (name, group = DEFAULT_GROUP) => subscription.deleteIdentity(group, name),
-    createApplication(name) {
-      const { objectId, clientId } = directory.add({ displayName: name, kind: 'Application' });
-      return { clientId, clientSecret: directory.addSecret(objectId), principalId: objectId };
+    ...applicationShortcuts({ ...parts, directory }),
+    createRole: (role) => createRole(subscription, role),
+    deleteRole(nameOrId) {
+      const role = roles.role(nameOrId);
+      if (!role) throw new Error(`no role ${nameOrId}`);
+      deleteCustomRole(subscription, role);
     },
     assignRole: (assignment) => assignRole(subscription, assignment),
     removeRoles(match) {
@@ -140,6 +170,19 @@ function assignRole(
     ? { assignment: known }
     : subscription.assign({ scope, principalId, role, createdBy: 'test' });
   return `${assignment.scope}/providers/Microsoft.Authorization/roleAssignments/${assignment.name}`;
+}
+
+function createRole(subscription: Subscription, asked: NewRole): string {
+  const name = subscription.roles.role(asked.roleName)?.name ?? randomUUID();
+  const { roleName, actions = [], notActions = [], dataActions = [], notDataActions = [] } = asked;
+  const assignableScopes = asked.assignableScopes ?? [subscription.id];
+  putCustomRole(subscription, assignableScopes[0] ?? subscription.id, name, {
+    roleName,
+    description: '',
+    permissions: { actions, notActions, dataActions, notDataActions },
+    assignableScopes,
+  });
+  return name;
 }
 
 function existingVault(subscription: Subscription, name: string): Vault {

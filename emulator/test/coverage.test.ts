@@ -126,6 +126,8 @@ function armPath(kind: string, group = 'local', vault = 'guarded'): string {
     purgeVault: `${sub}/providers/Microsoft.KeyVault/locations/eastus/deletedVaults/x/purge`,
     identities: `${inGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities`,
     identity: `${inGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/x`,
+    federatedCredentials: `${inGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/x/federatedIdentityCredentials`,
+    federatedCredential: `${inGroup}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/x/federatedIdentityCredentials/y`,
     roleAssignments: `${authorization}/roleAssignments`,
     roleAssignment: `${authorization}/roleAssignments/${randomUUID()}`,
     roleDefinitions: `${authorization}/roleDefinitions`,

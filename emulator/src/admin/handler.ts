@@ -2,9 +2,13 @@
 // admin token in `x-admin-token`; without it nothing here can be read or changed.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { Directory } from '../entra/directory.ts';
+import type { AksIssuer } from '../aks/issuer.ts';
+import { applicationShortcuts } from '../application-shortcuts.ts';
+import { putFederated, readFederated } from '../arm/federated.ts';
+import { type Clock, epochSeconds } from '../clock.ts';
+import type { Directory, ServicePrincipal } from '../entra/directory.ts';
 import type { FaultBook, FaultSpec } from '../faults.ts';
-import { jsonObject, queryValue, type Reply, type Request } from '../http/message.ts';
+import { jsonObject, queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
 import type { Machine } from '../imds/domain.ts';
 import type { Journal } from '../journal.ts';
 import { changeSettings, type Settings } from '../settings.ts';
@@ -16,11 +20,13 @@ export interface AdminParts {
   settings: Settings;
   machine: Machine;
   directory: Directory;
+  aks: AksIssuer;
+  clock: Clock;
 }
 
-type Act = (parts: AdminParts, request: Request, argument: string) => Reply;
+type Act = (parts: AdminParts, request: Request, argument: string) => Reply | Promise<Reply>;
 
-/** Method and path; `*` takes the last segment. */
+/** Method and path; `*` takes one segment. */
 const ROUTES: Record<string, Act> = {
   'GET faults': ({ faults }) => ok({ faults: faults.list() }),
   'POST faults': addFault,
@@ -39,6 +45,11 @@ const ROUTES: Record<string, Act> = {
   'GET machine/identities': ({ machine }) => ok({ identities: machine.attached() }),
   'PUT machine/identities/*': attach,
   'DELETE machine/identities/*': detach,
+  'POST applications': addApplication,
+  'POST applications/*/secrets': addSecret,
+  'POST applications/*/certificates': addCertificate,
+  'POST applications/*/federated-credentials': addFederated,
+  'POST aks-tokens': aksToken,
 };
 
 export function adminHandler(parts: AdminParts): (request: Request) => Promise<Reply> {
@@ -49,20 +60,25 @@ export function adminHandler(parts: AdminParts): (request: Request) => Promise<R
     const found = findRoute(request);
     if (!found) return refusal(404, `There is no ${request.method} ${request.path} on the admin port.`);
     try {
-      return found.act(parts, request, found.argument);
+      return await found.act(parts, request, found.argument);
     } catch (error) {
       if (error instanceof RangeError) return refusal(400, error.message);
+      if (error instanceof ServiceError) return refusal(error.status, error.message);
       throw error;
     }
   };
 }
 
 function findRoute(request: Request): { act: Act; argument: string } | undefined {
-  const exact = ROUTES[`${request.method} ${request.segments.join('/')}`];
-  if (exact) return { act: exact, argument: '' };
-  const argument = request.segments.at(-1);
-  const act = ROUTES[`${request.method} ${[...request.segments.slice(0, -1), '*'].join('/')}`];
-  return act && argument !== undefined ? { act, argument } : undefined;
+  const { method, segments } = request;
+  for (const [route, act] of Object.entries(ROUTES)) {
+    const [verb, path = ''] = route.split(' ');
+    const parts = path.split('/');
+    if (verb !== method || parts.length !== segments.length) continue;
+    if (!parts.every((part, index) => part === '*' || part === segments[index])) continue;
+    return { act, argument: segments[parts.indexOf('*')] ?? '' };
+  }
+  return undefined;
 }
 
 function addFault({ faults }: AdminParts, request: Request): Reply {
@@ -115,6 +131,67 @@ function detach(parts: AdminParts, _request: Request, id: string): Reply {
 function findIdentity({ directory }: AdminParts, id: string) {
   const found = directory.byObjectId(id) ?? directory.byClientId(id);
   return found?.kind === 'ManagedIdentity' ? found : undefined;
+}
+
+function addApplication({ directory, clock, aks }: AdminParts, request: Request): Reply {
+  const shortcuts = applicationShortcuts({ directory, clock, aks });
+  const { clientId, principalId, clientSecret } = shortcuts.createApplication(
+    readString(readObject(request), 'displayName'),
+  );
+  return { status: 201, body: { clientId, principalId, clientSecret } };
+}
+
+function addSecret({ directory, clock }: AdminParts, request: Request, id: string): Reply {
+  const { objectId } = findApplication(directory, id);
+  const lifetime = request.body.length === 0 ? undefined : readNumber(readObject(request), 'lifetimeSeconds');
+  const expires = lifetime === undefined ? undefined : epochSeconds(clock) + lifetime;
+  return { status: 201, body: directory.credentials.addSecret(objectId, expires) };
+}
+
+function addCertificate({ directory }: AdminParts, request: Request, id: string): Reply {
+  const { objectId } = findApplication(directory, id);
+  const added = directory.credentials.addCertificate(objectId, readString(readObject(request), 'pem'));
+  return { status: 201, body: { thumbprint: added.thumbprint } };
+}
+
+function addFederated({ directory }: AdminParts, request: Request, id: string): Reply {
+  const { objectId } = findApplication(directory, id);
+  const credential = { name: readString(readObject(request), 'name'), ...readFederated(request.body) };
+  putFederated(directory.credentials, objectId, credential);
+  return { status: 201, body: credential };
+}
+
+async function aksToken({ aks }: AdminParts, request: Request): Promise<Reply> {
+  const object = readObject(request);
+  const token = await aks.token({
+    namespace: readString(object, 'namespace'),
+    serviceAccount: readString(object, 'serviceAccount'),
+    audience: object['audience'] === undefined ? undefined : readString(object, 'audience'),
+    lifetimeSeconds: readNumber(object, 'lifetimeSeconds'),
+    issuedSecondsAgo: readNumber(object, 'issuedSecondsAgo'),
+  });
+  return ok({ token, issuer: aks.url });
+}
+
+function findApplication(directory: Directory, id: string): ServicePrincipal {
+  const found = directory.byObjectId(id) ?? directory.byClientId(id);
+  if (found?.kind === 'Application') return found;
+  throw new ServiceError(404, 'NotFound', `No application has the client id or object id ${id}.`);
+}
+
+function readString(object: Record<string, unknown>, name: string): string {
+  const value = object[name];
+  if (typeof value !== 'string' || value === '') throw new RangeError(`${name} must be a text`);
+  return value;
+}
+
+function readNumber(object: Record<string, unknown>, name: string): number | undefined {
+  const value = object[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) {
+    throw new RangeError(`${name} must be whole seconds`);
+  }
+  return value;
 }
 
 function readObject(request: Request): Record<string, unknown> {

@@ -198,6 +198,13 @@ export class Subscription {
         `The specified role definition with ID '${request.role}' does not exist.`,
       );
     }
+    if (!role.assignableScopes.some((scope) => covers(scope, request.scope))) {
+      throw new ServiceError(
+        400,
+        'RoleAssignmentScopeNotAssignableToRoleDefinition',
+        `The role definition '${role.name}' cannot be assigned at the scope '${request.scope}'.`,
+      );
+    }
     const principalId = request.principalId.toLowerCase();
     const principal = this.directory.byObjectId(principalId);
     // With principalType given, Azure does not look: the principal may not have spread through the directory yet.

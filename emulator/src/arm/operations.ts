@@ -1,34 +1,15 @@
 // The operations of ARM: kind of thing × method → needed right and what is done. A test walks this table.
 
-import type { Caller } from '../entra/tokens.ts';
-import { queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
-import { covers, type RoleAssignment } from '../rbac/domain.ts';
-import { asksForRecovery, isGuid, readAssignment, readLocated, readVault } from './bodies.ts';
-import { IDENTITY_TYPE, resourceNotFound, type Subscription, VAULT_TYPE } from './domain.ts';
-import type { ArmKind, ArmPath } from './path.ts';
+import type { Reply } from '../http/message.ts';
+import { asksForRecovery, readLocated, readVault } from './bodies.ts';
+import { IDENTITY_TYPE, resourceNotFound, VAULT_TYPE } from './domain.ts';
+import { FEDERATED_OPERATIONS } from './federated-operations.ts';
+import { type ArmOperation, type Context, nameOf, ok } from './operation.ts';
+import type { ArmPath } from './path.ts';
 import * as render from './render.ts';
-
-export interface Context {
-  subscription: Subscription;
-  request: Request;
-  path: ArmPath;
-  caller: Caller;
-  apiVersion: string;
-  tenantId: string;
-  httpsPort: number;
-}
-
-export interface ArmOperation {
-  kind: ArmKind;
-  method: string;
-  /** Absent: any caller may; what it sees depends on its rights. */
-  action?: string;
-  run(context: Context): Reply;
-}
+import { ROLE_OPERATIONS } from './role-operations.ts';
 
 const GROUPS = 'Microsoft.Resources/subscriptions/resourceGroups';
-const ASSIGNMENTS = 'Microsoft.Authorization/roleAssignments';
-const ROLES = 'Microsoft.Authorization/roleDefinitions';
 const DELETED_VAULTS = 'Microsoft.KeyVault/locations/deletedVaults';
 
 export const OPERATIONS: readonly ArmOperation[] = [
@@ -61,12 +42,8 @@ export const OPERATIONS: readonly ArmOperation[] = [
   { kind: 'identity', method: 'PUT', action: `${IDENTITY_TYPE}/write`, run: putIdentity },
   { kind: 'identity', method: 'GET', action: `${IDENTITY_TYPE}/read`, run: getIdentity },
   { kind: 'identity', method: 'DELETE', action: `${IDENTITY_TYPE}/delete`, run: deleteIdentity },
-  { kind: 'roleAssignments', method: 'GET', action: `${ASSIGNMENTS}/read`, run: listAssignments },
-  { kind: 'roleAssignment', method: 'PUT', action: `${ASSIGNMENTS}/write`, run: putAssignment },
-  { kind: 'roleAssignment', method: 'GET', action: `${ASSIGNMENTS}/read`, run: getAssignment },
-  { kind: 'roleAssignment', method: 'DELETE', action: `${ASSIGNMENTS}/delete`, run: deleteAssignment },
-  { kind: 'roleDefinitions', method: 'GET', action: `${ROLES}/read`, run: listRoles },
-  { kind: 'roleDefinition', method: 'GET', action: `${ROLES}/read`, run: getRole },
+  ...FEDERATED_OPERATIONS,
+  ...ROLE_OPERATIONS,
 ];
 
 function listSubscriptions({ subscription, caller, tenantId }: Context): Reply {
@@ -206,119 +183,6 @@ function deleteIdentity({ subscription, path }: Context): Reply {
   return { status: subscription.deleteIdentity(group.name, nameOf(path.name)) ? 200 : 204 };
 }
 
-// Role assignments and definitions
-
-/** `$filter`: atScope() is this scope and above; principalId eq 'x' and assignedTo('x') narrow it further. */
-function listAssignments({ subscription, request, path }: Context): Reply {
-  const filter = queryValue(request, '$filter') ?? '';
-  const above = /atScope\(\)/i.test(filter);
-  const principal = /(?:principalId\s+eq\s+|assignedTo\()'([^']+)'/i.exec(filter)?.[1]?.toLowerCase();
-  const wanted = subscription.roles.list().filter((assignment) => {
-    if (principal !== undefined && assignment.principalId !== principal) return false;
-    return covers(assignment.scope, path.scope) || (!above && covers(path.scope, assignment.scope));
-  });
-  return ok({ value: wanted.map((assignment) => render.renderAssignment(assignment, subscription)) });
-}
-
-function putAssignment({ subscription, request, path, caller }: Context): Reply {
-  const name = nameOf(path.name);
-  if (!isGuid(name))
-    throw new ServiceError(
-      400,
-      'InvalidRoleAssignmentId',
-      `The role assignment ID '${name}' is not valid. The role assignment ID must be a GUID.`,
-    );
-  const asked = readAssignment(request.body);
-  checkMayAssign(subscription, caller, path.scope, asked.roleDefinitionId);
-  const { assignment, created } = subscription.assign({
-    scope: path.scope,
-    name,
-    principalId: asked.principalId,
-    principalType: asked.principalType,
-    role: asked.roleDefinitionId,
-    createdBy: caller.objectId,
-  });
-  return { status: created ? 201 : 200, body: render.renderAssignment(assignment, subscription) };
-}
-
-/** Some roles may assign only some roles: at least one of the caller's grants must let this one through. */
-function checkMayAssign(subscription: Subscription, caller: Caller, scope: string, wanted: string): void {
-  const action = `${ASSIGNMENTS}/write`;
-  const role = subscription.roles.role(wanted)?.name;
-  const grants = subscription.roles.grants({
-    principalId: caller.objectId,
-    action,
-    plane: 'management',
-    resource: scope,
-  });
-  const allowed = grants.some((grant) => {
-    const limit = subscription.roles.role(grant.role)?.mayAssign;
-    return limit === undefined || (role !== undefined && limit.includes(role));
-  });
-  if (allowed) return;
-  throw new ServiceError(
-    403,
-    'AuthorizationFailed',
-    `The client '${caller.clientId}' with object id '${caller.objectId}' has an authorization with ABAC condition that is not fulfilled to perform action '${action}' over scope '${scope}'.`,
-  );
-}
-
-function getAssignment({ subscription, path }: Context): Reply {
-  const assignment = assignmentAt(subscription, path);
-  if (!assignment)
-    throw new ServiceError(
-      404,
-      'RoleAssignmentNotFound',
-      `The role assignment '${nameOf(path.name)}' is not found.`,
-    );
-  return ok(render.renderAssignment(assignment, subscription));
-}
-
-function deleteAssignment({ subscription, path, caller }: Context): Reply {
-  const assignment = assignmentAt(subscription, path);
-  if (!assignment) return { status: 204 };
-  checkMayAssign(subscription, caller, path.scope, assignment.role);
-  subscription.roles.remove(assignment.name);
-  return ok(render.renderAssignment(assignment, subscription));
-}
-
-function assignmentAt(subscription: Subscription, path: ArmPath): RoleAssignment | undefined {
-  const assignment = subscription.roles.get(nameOf(path.name));
-  return assignment?.scope.toLowerCase() === path.scope.toLowerCase() ? assignment : undefined;
-}
-
-function listRoles({ subscription, request }: Context): Reply {
-  const filter = queryValue(request, '$filter');
-  const wanted = /roleName\s+eq\s+'([^']*)'/i.exec(filter ?? '')?.[1]?.toLowerCase();
-  const roles = subscription.roles.roles.filter(
-    (role) => wanted === undefined || role.roleName.toLowerCase() === wanted,
-  );
-  return ok({ value: roles.map((role) => render.renderRole(role, subscription)) });
-}
-
-function getRole({ subscription, path }: Context): Reply {
-  const role = subscription.roles.roles.find(
-    (candidate) => candidate.name === nameOf(path.name).toLowerCase(),
-  );
-  if (!role)
-    throw new ServiceError(
-      404,
-      'RoleDefinitionDoesNotExist',
-      `The specified role definition with ID '${nameOf(path.name)}' does not exist.`,
-    );
-  return ok(render.renderRole(role, subscription));
-}
-
 function inGroup(group: string, path: ArmPath): boolean {
   return path.group === undefined || group.toLowerCase() === path.group.toLowerCase();
-}
-
-/** The path's pattern has this name, or the row is wrong. */
-function nameOf(name: string | undefined): string {
-  if (name === undefined) throw new Error('this path has no such name');
-  return name;
-}
-
-function ok(body: unknown): Reply {
-  return { status: 200, body };
 }

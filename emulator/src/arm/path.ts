@@ -13,6 +13,8 @@ export type ArmKind =
   | 'purgeVault'
   | 'identities'
   | 'identity'
+  | 'federatedCredentials'
+  | 'federatedCredential'
   | 'roleAssignments'
   | 'roleAssignment'
   | 'roleDefinitions'
@@ -25,8 +27,12 @@ export interface ArmPath {
   subscriptionId?: string;
   group?: string;
   name?: string;
+  /** Name of a federated credential below the identity `name`. */
+  credential?: string;
   location?: string;
 }
+
+const IDENTITY = 'resourcegroups/:group/providers/microsoft.managedidentity/userassignedidentities/:name';
 
 /** `:x` takes any segment as x. Below a subscription id; extension resources are told apart first. */
 const PATTERNS: readonly [pattern: string, kind: ArmKind][] = [
@@ -41,7 +47,9 @@ const PATTERNS: readonly [pattern: string, kind: ArmKind][] = [
   ['resourcegroups/:group/providers/microsoft.keyvault/vaults', 'vaults'],
   ['resourcegroups/:group/providers/microsoft.keyvault/vaults/:name', 'vault'],
   ['resourcegroups/:group/providers/microsoft.managedidentity/userassignedidentities', 'identities'],
-  ['resourcegroups/:group/providers/microsoft.managedidentity/userassignedidentities/:name', 'identity'],
+  [IDENTITY, 'identity'],
+  [`${IDENTITY}/federatedidentitycredentials`, 'federatedCredentials'],
+  [`${IDENTITY}/federatedidentitycredentials/:credential`, 'federatedCredential'],
 ];
 
 const EXTENSIONS: Record<string, { list: ArmKind; one: ArmKind }> = {
@@ -65,6 +73,10 @@ export function parseArmPath(segments: string[]): ArmPath | undefined {
     const id = `/${segments.join('/')}`;
     // A list asks for the right at what holds it: the group, or the subscription.
     const holder = names.group ? `/${segments.slice(0, 4).join('/')}` : `/${segments.slice(0, 2).join('/')}`;
+    // Federated credentials are held by their identity.
+    if (kind === 'federatedCredentials') {
+      return { kind, subscriptionId, ...names, scope: `/${segments.slice(0, -1).join('/')}` };
+    }
     return { kind, subscriptionId, ...names, scope: LISTS.has(kind) ? holder : id };
   }
   return undefined;

@@ -1,5 +1,6 @@
 // What ARM answers: resources in its envelope of id, name, type, location, tags, properties.
 
+import type { FederatedCredential } from '../entra/credentials.ts';
 import type { Vault } from '../key-vault/vault.ts';
 import type { RoleAssignment } from '../rbac/domain.ts';
 import type { RoleDefinition } from '../rbac/roles.ts';
@@ -85,6 +86,19 @@ export function renderIdentity(identity: Identity, tenantId: string) {
   };
 }
 
+export function renderFederated(identity: Identity, credential: FederatedCredential) {
+  return {
+    id: `${identity.id}/federatedIdentityCredentials/${credential.name}`,
+    name: credential.name,
+    type: `${IDENTITY_TYPE}/federatedIdentityCredentials`,
+    properties: {
+      issuer: credential.issuer,
+      subject: credential.subject,
+      audiences: credential.audiences,
+    },
+  };
+}
+
 export function renderRole(role: RoleDefinition, subscription: Subscription) {
   return {
     id: roleId(role.name, subscription),
@@ -92,9 +106,9 @@ export function renderRole(role: RoleDefinition, subscription: Subscription) {
     type: 'Microsoft.Authorization/roleDefinitions',
     properties: {
       roleName: role.roleName,
-      type: 'BuiltInRole',
+      type: role.type,
       description: role.description,
-      assignableScopes: ['/'],
+      assignableScopes: role.assignableScopes,
       permissions: [role.permissions],
     },
   };

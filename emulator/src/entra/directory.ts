@@ -1,6 +1,7 @@
-// Who exists in the tenant: service principals of applications (with secrets) and of managed identities.
+// Who exists in the tenant: service principals of applications and of managed identities.
 
-import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
+import { CredentialBook } from './credentials.ts';
 
 export interface ServicePrincipal {
   /** The `oid` of its tokens; role assignments and access policies name this one. */
@@ -14,9 +15,8 @@ export interface ServicePrincipal {
 }
 
 export class Directory {
+  readonly credentials = new CredentialBook();
   readonly #principals = new Map<string, ServicePrincipal>();
-  /** By object id: SHA-256 of each valid client secret. The secrets themselves are not kept. */
-  readonly #secretHashes = new Map<string, Buffer[]>();
 
   add(entry: Omit<ServicePrincipal, 'objectId' | 'clientId'>): ServicePrincipal {
     const principal = { objectId: randomUUID(), clientId: randomUUID(), ...entry };
@@ -26,20 +26,7 @@ export class Directory {
 
   remove(objectId: string): void {
     this.#principals.delete(objectId);
-    this.#secretHashes.delete(objectId);
-  }
-
-  /** Makes a client secret; this return value is the only place where it can be read. */
-  addSecret(objectId: string): string {
-    const secret = randomBytes(30).toString('base64url');
-    this.#secretHashes.set(objectId, [...(this.#secretHashes.get(objectId) ?? []), hash(secret)]);
-    return secret;
-  }
-
-  /** Compares in constant time per secret. */
-  secretMatches(objectId: string, secret: string): boolean {
-    const given = hash(secret);
-    return (this.#secretHashes.get(objectId) ?? []).some((kept) => timingSafeEqual(kept, given));
+    this.credentials.forget(objectId);
   }
 
   byObjectId(objectId: string): ServicePrincipal | undefined {
@@ -55,8 +42,4 @@ export class Directory {
     const wanted = resourceId.toLowerCase();
     return [...this.#principals.values()].find((principal) => principal.resourceId?.toLowerCase() === wanted);
   }
-}
-
-function hash(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
 }

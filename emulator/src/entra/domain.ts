@@ -1,5 +1,7 @@
 // The token service: client credentials in, access token out; and tokens for the managed identities of IMDS.
 
+import { type Clock, epochSeconds } from '../clock.ts';
+import { checkAssertion } from './assertions.ts';
 import type { Directory, ServicePrincipal } from './directory.ts';
 import { aadsts } from './errors.ts';
 import { resourceKind } from './resources.ts';
@@ -7,7 +9,9 @@ import type { IssuedToken, TokenIssuer } from './tokens.ts';
 
 export interface ClientCredentials {
   clientId: string;
+  /** One of the two; with both, the assertion counts. */
   clientSecret: string | undefined;
+  clientAssertion: string | undefined;
   /** The resource that the token is for, without `/.default`. */
   resource: string;
 }
@@ -23,9 +27,15 @@ export class Entra {
   /** Known once the listener is bound: the audiences of this emulator carry it. */
   httpsPort = 0;
 
-  constructor(directory: Directory, tokens: TokenIssuer) {
+  readonly #clock: Clock;
+  readonly #caPem: string;
+
+  /** `caPem`: whom federated issuers on https may be certified by. */
+  constructor(directory: Directory, tokens: TokenIssuer, clock: Clock, caPem: string) {
     this.directory = directory;
     this.tokens = tokens;
+    this.#clock = clock;
+    this.#caPem = caPem;
   }
 
   get tenantId(): string {
@@ -37,22 +47,42 @@ export class Entra {
     request: ClientCredentials,
   ): Promise<{ principal: ServicePrincipal; issued: IssuedToken }> {
     const principal = this.directory.byClientId(request.clientId);
-    if (principal?.kind !== 'Application') throw aadsts.unknownApplication(request.clientId, this.tenantId);
-    if (request.clientSecret === undefined) throw aadsts.noCredential();
-    if (!this.directory.secretMatches(principal.objectId, request.clientSecret)) {
-      throw aadsts.wrongSecret(principal.clientId);
-    }
+    if (!principal) throw aadsts.unknownApplication(request.clientId, this.tenantId);
+    if (request.clientAssertion !== undefined) await this.#checkAssertion(principal, request.clientAssertion);
+    else this.#checkSecret(principal, request.clientSecret);
     this.#checkResource(request.resource);
+    const proof = request.clientAssertion === undefined ? 'secret' : 'assertion';
     return {
       principal,
-      issued: await this.tokens.issue(principal, request.resource, APPLICATION_TOKEN_SECONDS),
+      issued: await this.tokens.issue(principal, request.resource, APPLICATION_TOKEN_SECONDS, proof),
     };
   }
 
   /** A token for a managed identity; throws AadstsError for an unknown resource. */
   identityToken(principal: ServicePrincipal, resource: string): Promise<IssuedToken> {
     this.#checkResource(resource);
-    return this.tokens.issue(principal, resource, IDENTITY_TOKEN_SECONDS);
+    return this.tokens.issue(principal, resource, IDENTITY_TOKEN_SECONDS, 'assertion');
+  }
+
+  #checkSecret(principal: ServicePrincipal, secret: string | undefined): void {
+    // Managed identities have no secrets, so to a caller with one they are not there.
+    if (principal.kind !== 'Application') throw aadsts.unknownApplication(principal.clientId, this.tenantId);
+    if (secret === undefined) throw aadsts.noCredential();
+    const { credentials } = this.directory;
+    const state = credentials.checkSecret(principal.objectId, secret, epochSeconds(this.#clock));
+    if (state === 'wrong') throw aadsts.wrongSecret(principal.clientId);
+    if (state === 'expired') throw aadsts.expiredSecret(principal.clientId);
+  }
+
+  #checkAssertion(principal: ServicePrincipal, assertion: string): Promise<void> {
+    const hosts = [`localhost:${this.httpsPort}`, `127.0.0.1:${this.httpsPort}`, 'login.microsoftonline.com'];
+    return checkAssertion(assertion, {
+      principal,
+      credentials: this.directory.credentials,
+      nowSeconds: epochSeconds(this.#clock),
+      audiencePrefixes: hosts.map((host) => `https://${host}/${this.tenantId}`),
+      caPem: this.#caPem,
+    });
   }
 
   #checkResource(resource: string): void {

@@ -2,6 +2,7 @@
 
 import type { Clock } from '../clock.ts';
 import type { Reply, Request } from '../http/message.ts';
+import { ASSERTION_TYPE } from './assertions.ts';
 import type { Entra } from './domain.ts';
 import { AadstsError, aadsts, renderAadsts } from './errors.ts';
 
@@ -56,7 +57,7 @@ function discoveryDocument(entra: Entra, request: Request, tenant: string, versi
   const base = `https://${request.authority}/${tenant}`;
   return {
     token_endpoint: `${base}/oauth2${version}/token`,
-    token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+    token_endpoint_auth_methods_supported: ['client_secret_post', 'private_key_jwt', 'client_secret_basic'],
     jwks_uri: `${base}/discovery${version}/keys`,
     response_modes_supported: ['query', 'fragment', 'form_post'],
     subject_types_supported: ['pairwise'],
@@ -103,6 +104,7 @@ async function token(entra: Entra, request: Request, version: 'v1' | 'v2'): Prom
   const { principal, issued } = await entra.clientToken({
     clientId,
     clientSecret: form.get('client_secret') ?? basic?.secret,
+    clientAssertion: readAssertion(form),
     resource,
   });
   request.trace.principalId = principal.objectId;
@@ -123,6 +125,14 @@ async function token(entra: Entra, request: Request, version: 'v1' | 'v2'): Prom
     },
     headers,
   );
+}
+
+function readAssertion(form: URLSearchParams): string | undefined {
+  const assertion = form.get('client_assertion');
+  if (!assertion) return undefined;
+  if (form.get('client_assertion_type') !== ASSERTION_TYPE)
+    throw aadsts.missingParameter('client_assertion_type');
+  return assertion;
 }
 
 /**

@@ -11,7 +11,7 @@ const principal = new Directory().add({ displayName: 'p', kind: 'Application' })
 let token: string;
 
 before(async () => {
-  token = (await issuer.issue(principal, 'https://vault.azure.net', 3600)).token;
+  token = (await issuer.issue(principal, 'https://vault.azure.net', 3600, 'secret')).token;
 });
 
 async function problemOf(text: string): Promise<string> {
@@ -72,7 +72,7 @@ test('forged tokens are refused', async () => {
   const mac = createHmac('sha256', pem).update(hs).digest('base64url');
   assert.equal(await problemOf(`${hs}.${mac}`), 'bad signature');
   const stranger = new TokenIssuer(issuer.tenantId, clock);
-  assert.equal(await problemOf((await stranger.issue(principal, 'x', 60)).token), 'bad signature');
+  assert.equal(await problemOf((await stranger.issue(principal, 'x', 60, 'secret')).token), 'bad signature');
 });
 
 test('malformed tokens are refused, never thrown over', async () => {

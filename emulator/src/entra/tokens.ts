@@ -65,7 +65,13 @@ export class TokenIssuer {
     return `https://sts.windows.net/${this.tenantId}/`;
   }
 
-  async issue(principal: ServicePrincipal, audience: string, lifetimeSeconds: number): Promise<IssuedToken> {
+  /** `proof`: how the principal proved itself; the claim `appidacr` says so. */
+  async issue(
+    principal: ServicePrincipal,
+    audience: string,
+    lifetimeSeconds: number,
+    proof: 'secret' | 'assertion',
+  ): Promise<IssuedToken> {
     const { privateKey, keyId } = await this.#key;
     const notBefore = epochSeconds(this.#clock);
     const expiresOn = notBefore + lifetimeSeconds;
@@ -76,7 +82,7 @@ export class TokenIssuer {
       nbf: notBefore,
       exp: expiresOn,
       appid: principal.clientId,
-      appidacr: principal.kind === 'ManagedIdentity' ? '2' : '1',
+      appidacr: proof === 'assertion' ? '2' : '1',
       idp: this.issuer,
       idtyp: 'app',
       oid: principal.objectId,

@@ -26,8 +26,23 @@ export interface Question {
 }
 
 export class RoleBook {
-  readonly roles: readonly RoleDefinition[] = BUILT_IN_ROLES;
+  readonly #customRoles = new Map<string, RoleDefinition>();
   readonly #assignments = new Map<string, RoleAssignment>();
+
+  /** Built-in and custom ones. */
+  get roles(): readonly RoleDefinition[] {
+    return [...BUILT_IN_ROLES, ...this.#customRoles.values()];
+  }
+
+  /** Adds or replaces a custom role; what is allowed is the caller's to check. Assignments see it at once. */
+  putRole(role: RoleDefinition): RoleDefinition {
+    this.#customRoles.set(role.name, role);
+    return role;
+  }
+
+  removeRole(name: string): boolean {
+    return this.#customRoles.delete(name.toLowerCase());
+  }
 
   /** The assignments that grant it; empty means denied. */
   grants(question: Question): RoleAssignment[] {

@@ -14,6 +14,9 @@ export interface RoleDefinition {
   roleName: string;
   description: string;
   permissions: Permissions;
+  type: 'BuiltInRole' | 'CustomRole';
+  /** Resource ids at and below which it can be assigned; `/` is everywhere. */
+  assignableScopes: string[];
   /** Role assignments written by holders of this role may name these roles only (stands for Azure's condition). */
   mayAssign?: string[];
 }
@@ -164,6 +167,8 @@ function role(
     name,
     roleName,
     description,
+    type: 'BuiltInRole',
+    assignableScopes: ['/'],
     permissions: { actions: [], notActions: [], dataActions: [], notDataActions: [], ...permissions },
   };
 }

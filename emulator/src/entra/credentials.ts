@@ -1,0 +1,155 @@
+// What applications and managed identities prove themselves with: secrets, certificates, federated credentials.
+
+import {
+  createHash,
+  type KeyObject,
+  randomBytes,
+  randomUUID,
+  timingSafeEqual,
+  X509Certificate,
+} from 'node:crypto';
+
+export interface NewSecret {
+  /** Names it for removal; no secret itself. */
+  id: string;
+  /** Readable here and nowhere else. */
+  secret: string;
+}
+
+export interface ClientCertificate {
+  /** SHA-1 of the DER form, 40 upper-case hex digits, as the portal shows it. */
+  thumbprint: string;
+  /** SHA-256 of the DER form, base64url: the header `x5t#S256`. */
+  sha256: string;
+  publicKey: KeyObject;
+  /** Seconds since the Unix epoch. */
+  notBefore: number;
+  notAfter: number;
+}
+
+/** Says: whoever brings a token of this issuer for this subject and audience is this principal. */
+export interface FederatedCredential {
+  name: string;
+  issuer: string;
+  subject: string;
+  audiences: string[];
+}
+
+/** Azure's limit for one application or identity. */
+export const FEDERATED_MAX = 20;
+/** What Azure asks for unless a credential says otherwise. */
+export const FEDERATED_AUDIENCE = 'api://AzureADTokenExchange';
+
+interface KeptSecret {
+  id: string;
+  hash: Buffer;
+  /** Seconds since the Unix epoch. */
+  expires: number | undefined;
+}
+
+interface Entry {
+  secrets: KeptSecret[];
+  certificates: ClientCertificate[];
+  federated: FederatedCredential[];
+}
+
+/** All methods take the object id of the principal. */
+export class CredentialBook {
+  readonly #entries = new Map<string, Entry>();
+
+  /** `expires` in seconds since the Unix epoch. Only a hash of the secret is kept. */
+  addSecret(objectId: string, expires?: number): NewSecret {
+    const secret = randomBytes(30).toString('base64url');
+    const id = randomUUID();
+    this.#entry(objectId).secrets.push({ id, hash: hash(secret), expires });
+    return { id, secret };
+  }
+
+  /** By id or by the secret itself; false when there is no such secret. */
+  removeSecret(objectId: string, idOrSecret: string): boolean {
+    const entry = this.#entry(objectId);
+    const given = hash(idOrSecret);
+    const before = entry.secrets.length;
+    entry.secrets = entry.secrets.filter((kept) => kept.id !== idOrSecret && !kept.hash.equals(given));
+    return entry.secrets.length < before;
+  }
+
+  /** Compares in constant time per secret. */
+  checkSecret(objectId: string, secret: string, nowSeconds: number): 'valid' | 'expired' | 'wrong' {
+    const given = hash(secret);
+    const found = this.#entry(objectId).secrets.find((kept) => timingSafeEqual(kept.hash, given));
+    if (!found) return 'wrong';
+    return found.expires !== undefined && nowSeconds >= found.expires ? 'expired' : 'valid';
+  }
+
+  /** PEM or DER; throws RangeError for anything else and for keys that are not RSA. Registering twice is one. */
+  addCertificate(objectId: string, certificate: string | Buffer): ClientCertificate {
+    const added = readCertificate(certificate);
+    const { certificates } = this.#entry(objectId);
+    const known = certificates.find((other) => other.sha256 === added.sha256);
+    if (!known) certificates.push(added);
+    return known ?? added;
+  }
+
+  removeCertificate(objectId: string, thumbprint: string): boolean {
+    const entry = this.#entry(objectId);
+    const before = entry.certificates.length;
+    entry.certificates = entry.certificates.filter((kept) => kept.thumbprint !== thumbprint.toUpperCase());
+    return entry.certificates.length < before;
+  }
+
+  certificates(objectId: string): readonly ClientCertificate[] {
+    return this.#entry(objectId).certificates;
+  }
+
+  /** Sorted by name. */
+  federated(objectId: string): FederatedCredential[] {
+    return this.#entry(objectId).federated.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Adds, or replaces the one of that name. The limits are the caller's to check. */
+  putFederated(objectId: string, credential: FederatedCredential): void {
+    this.removeFederated(objectId, credential.name);
+    this.#entry(objectId).federated.push(credential);
+  }
+
+  removeFederated(objectId: string, name: string): boolean {
+    const entry = this.#entry(objectId);
+    const before = entry.federated.length;
+    entry.federated = entry.federated.filter((kept) => kept.name.toLowerCase() !== name.toLowerCase());
+    return entry.federated.length < before;
+  }
+
+  forget(objectId: string): void {
+    this.#entries.delete(objectId.toLowerCase());
+  }
+
+  #entry(objectId: string): Entry {
+    const key = objectId.toLowerCase();
+    const entry = this.#entries.get(key) ?? { secrets: [], certificates: [], federated: [] };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+}
+
+function readCertificate(given: string | Buffer): ClientCertificate {
+  let certificate: X509Certificate;
+  try {
+    certificate = new X509Certificate(given);
+  } catch {
+    throw new RangeError('not an X.509 certificate');
+  }
+  const { publicKey } = certificate;
+  if (publicKey.asymmetricKeyType !== 'rsa') throw new RangeError('the key of the certificate must be RSA');
+  return {
+    thumbprint: createHash('sha1').update(certificate.raw).digest('hex').toUpperCase(),
+    sha256: createHash('sha256').update(certificate.raw).digest('base64url'),
+    publicKey,
+    notBefore: certificate.validFromDate.getTime() / 1000,
+    notAfter: certificate.validToDate.getTime() / 1000,
+  };
+}
+
+function hash(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}

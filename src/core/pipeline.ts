@@ -9,7 +9,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Caller, Operation, Request, Response } from '../engine/engine.ts';
 import type { Found, Router } from '../mount/router.ts';
 import type { Decider } from '../policy/decide.ts';
-import type { TokenEntry } from '../token/token-store.ts';
+import { loginMetadataOf, type TokenEntry } from '../token/token-store.ts';
 import type { Answer, Call } from './call.ts';
 
 export interface PipelineParts {
@@ -112,6 +112,7 @@ async function callerOf(parts: PipelineParts, token: string): Promise<Caller | u
     entityId: '',
     isRoot: entry.policies.includes('root'),
     metadata: entry.metadata,
+    loginMetadata: loginMetadataOf(entry),
     cubbyhole: entry.accessor,
   };
 }

@@ -16,10 +16,10 @@ import { Router } from '../mount/router.ts';
 import { type Decider, PolicyDecider } from '../policy/decide.ts';
 import { PolicyStore } from '../policy/policy-store.ts';
 import type { Leadership } from '../storage/election.ts';
-import type { AuditPort, MemberView, NodePort, PolicyPort } from '../system/ports.ts';
+import type { AuditPort, MemberView, NodePort, PolicyPort, RightsPort } from '../system/ports.ts';
 import type { SystemRoom } from '../system/system-engine.ts';
 import { tokenEngine } from '../token/token-engine.ts';
-import { TokenStore } from '../token/token-store.ts';
+import { loginMetadataOf, type TokenEntry, TokenStore } from '../token/token-store.ts';
 import type { Answer, Call } from './call.ts';
 import { AUDIT_PREFIX, CORE_PREFIX, MOUNT_PREFIX, POLICY_PREFIX, TOKEN_PREFIX } from './layout.ts';
 import { Mounts } from './mounts.ts';
@@ -210,7 +210,8 @@ async function openRooms(
     stepDown: () => end('step_down'),
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => void (await barrier.rotate(leadership.fence)),
-    policies: policyPort(policies, decider),
+    policies: policyPort(policies),
+    rights: rightsPort(decider, tokens),
     audit: auditPort(audit),
     mounts: () => mounts.list(),
     mount: mounts.mount.bind(mounts),
@@ -234,13 +235,24 @@ function builtIn(random: Random, path: string, type: string): MountEntry {
   return newMountEntry(random, { path, type, description, options: {} });
 }
 
-function policyPort(policies: PolicyStore, decider: Decider): PolicyPort {
+function policyPort(policies: PolicyStore): PolicyPort {
   return {
     list: () => policies.list(),
     read: (name) => policies.read(name),
     write: (name, text) => policies.write(name, text),
     delete: (name) => policies.delete(name),
-    capabilities: (caller, path) => decider.capabilities(caller, path),
+  };
+}
+
+function rightsPort(decider: Decider, tokens: TokenStore): RightsPort {
+  const subjectOf = (entry: TokenEntry | undefined) =>
+    entry && { policies: entry.policies, loginMetadata: loginMetadataOf(entry) };
+  return {
+    capabilities: (subject, path) => decider.capabilities(subject, path),
+    reaches: (subject, mountPath) => decider.reaches(subject, mountPath),
+    resultantAcl: (subject) => decider.resultantAcl(subject),
+    subjectOfToken: async (token) => subjectOf(await tokens.lookup(token)),
+    subjectOfAccessor: async (accessor) => subjectOf(await tokens.lookupAccessor(accessor)),
   };
 }
 

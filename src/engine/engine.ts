@@ -17,6 +17,11 @@ export interface Caller {
   readonly entityId: string;
   readonly isRoot: boolean;
   readonly metadata: Readonly<Record<string, string>>;
+  /**
+   * Of the metadata, what a login found out; empty for a token that another token made, whose metadata its maker chose.
+   * Rights may hang on this and never on `metadata`.
+   */
+  readonly loginMetadata: Readonly<Record<string, string>>;
   /** Names this token's cubbyhole and nothing else: random, made with the token, unrelated to its id. */
   readonly cubbyhole: string;
 }

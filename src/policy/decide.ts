@@ -21,7 +21,7 @@ export interface Question {
 }
 
 /** What the decision rests on. A caller is one; so is a token that somebody asks about. */
-export type Subject = Pick<Caller, 'policies' | 'metadata'>;
+export type Subject = Pick<Caller, 'policies' | 'loginMetadata'>;
 
 export interface Decision {
   readonly allowed: boolean;

@@ -63,18 +63,21 @@ export class PolicyStore {
   }
 
   /**
-   * Writes a policy, durable and in force when the promise resolves.
+   * Writes a policy under its name in lower case, durable and in force when the promise resolves.
    * @throws LatchkeyError bad_request if the name is reserved or will not do, or the text is no policy; nothing is
    *   written then.
    */
-  async write(name: string, text: string): Promise<{ readonly warnings: readonly string[] }> {
+  async write(
+    name: string,
+    text: string,
+  ): Promise<{ readonly name: string; readonly warnings: readonly string[] }> {
     const wanted = policyName(name);
     if (RESERVED.has(wanted)) throw new LatchkeyError('bad_request', `cannot update "${wanted}" policy`);
     const policy = parsePolicy(text);
     await this.#changing(wanted, () =>
       this.#view.put(recordPath(wanted), utf8(JSON.stringify({ format: 1, text }))),
     );
-    return { warnings: policy.warnings };
+    return { name: wanted, warnings: policy.warnings };
   }
 
   /** An unknown policy is no error. @throws LatchkeyError bad_request for `default` and the reserved ones. */

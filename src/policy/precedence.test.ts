@@ -26,6 +26,7 @@ async function decided(texts: readonly string[], asked: Asked): Promise<boolean>
     entityId: '',
     isRoot: false,
     metadata: {},
+    loginMetadata: {},
     cubbyhole: 'c',
   };
   const { path, operation = 'read', input = {}, access = 'token' } = asked;

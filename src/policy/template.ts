@@ -5,8 +5,8 @@ export type TemplatePart = string | { readonly name: string };
 
 /** Who asks, as far as a template may look. */
 export interface TemplateSubject {
-  /** Metadata of the token that only a login or a holder of sudo can have set. */
-  readonly metadata: Readonly<Record<string, string>>;
+  /** What a login found out. Not what a token's maker chose: that would let anybody be anybody. */
+  readonly loginMetadata: Readonly<Record<string, string>>;
 }
 
 /** Names that have a value here start with this; the rest is the key. */
@@ -42,7 +42,7 @@ export function isResolvable(name: string): boolean {
 export function resolve(name: string, subject: TemplateSubject): string | undefined {
   if (!isResolvable(name)) return undefined;
   const key = name.slice(METADATA.length);
-  const value = Object.hasOwn(subject.metadata, key) ? subject.metadata[key] : undefined;
+  const value = Object.hasOwn(subject.loginMetadata, key) ? subject.loginMetadata[key] : undefined;
   return value === undefined || value === '' || /[*+/]/.test(value) || isDots(value) ? undefined : value;
 }
 

@@ -1,5 +1,4 @@
-// sys/mounts, sys/auth and sys/internal/ui/mounts. Vault's API pages /api-docs/system/mounts and
-// /api-docs/system/internal-ui-mounts; the second is what every `kv` command asks first.
+// sys/mounts and sys/auth. Vault's API pages /api-docs/system/mounts and /api-docs/system/auth.
 
 import { LatchkeyError } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
@@ -38,17 +37,6 @@ export function mountRoutes(port: TenurePort): readonly Route[] {
       fields: MOUNT_FIELDS,
       help: 'Shows, adds or removes one secrets engine.',
     },
-    {
-      pattern: 'internal/ui/mounts',
-      access: 'open',
-      operations: { read: async (request) => uiMounts(port, request) },
-      help: 'The mounts that the caller may see.',
-    },
-    {
-      pattern: 'internal/ui/mounts/{path*}',
-      operations: { read: async (request) => uiMount(port, request) },
-      help: 'The mount that answers a path, for clients that must know its version.',
-    },
   ];
 }
 
@@ -86,29 +74,6 @@ async function mount(port: TenurePort, request: Request): Promise<Response> {
     options,
   });
   return {};
-}
-
-/** Open, since a login page asks it; without a token only mounts with `listing_visibility=unauth` would show. */
-function uiMounts(port: TenurePort, request: Request): Response {
-  const visible = request.caller?.isRoot ? port.mounts() : [];
-  return { data: { secret: byPath(visible, false), auth: byPath(visible, true) } };
-}
-
-function uiMount(port: TenurePort, request: Request): Response {
-  const asked = withSlash(request.params['path'] ?? '');
-  const found = port
-    .mounts()
-    .filter((candidate) => asked.startsWith(candidate.path))
-    .toSorted((left, right) => right.path.length - left.path.length)[0];
-  if (found === undefined) {
-    // An unknown mount and a forbidden one must look alike: `vault kv get` shows this text.
-    const shown = request.params['path'] ?? '';
-    throw new LatchkeyError(
-      'forbidden',
-      `preflight capability check returned 403, please ensure client's policies grant access to path "${shown}/"`,
-    );
-  }
-  return { data: { ...found.info, path: found.path } };
 }
 
 function withSlash(path: string): string {

@@ -1,5 +1,4 @@
-// sys/policies/acl, its older form sys/policy, and capabilities-self.
-// Vault's API pages /api-docs/system/policies, /api-docs/system/policy and /api-docs/system/capabilities-self.
+// sys/policies/acl and its older form sys/policy. Vault's API pages /api-docs/system/policies and /api-docs/system/policy.
 
 import { fromBase64, fromUtf8 } from '../base/bytes.ts';
 import { LatchkeyError } from '../base/errors.ts';
@@ -13,11 +12,6 @@ const POLICY_FIELDS = {
   rules: { type: 'string', help: 'The older name of `policy`.' },
 } as const;
 
-const CAPABILITIES_FIELDS = {
-  paths: { type: 'strings', help: 'Paths below /v1/.' },
-  path: { type: 'strings', help: 'The older name of `paths`.' },
-} as const;
-
 export function policyRoutes(port: PolicyPort): readonly Route[] {
   const help = 'Lists, shows, writes and removes policies.';
   const remove = async (request: Request): Promise<Response> => {
@@ -28,23 +22,17 @@ export function policyRoutes(port: PolicyPort): readonly Route[] {
   return [
     { pattern: 'policies/acl', operations: { list: () => listNew(port), read: () => listNew(port) }, help },
     {
-      pattern: 'policies/acl/{name}',
+      pattern: 'policies/acl/{name*}',
       operations: { read: (request) => readAs(port, request, 'policy'), update: write, delete: remove },
       fields: POLICY_FIELDS,
       help,
     },
     { pattern: 'policy', operations: { list: () => listOld(port), read: () => listOld(port) }, help },
     {
-      pattern: 'policy/{name}',
+      pattern: 'policy/{name*}',
       operations: { read: (request) => readAs(port, request, 'rules'), update: write, delete: remove },
       fields: POLICY_FIELDS,
       help,
-    },
-    {
-      pattern: 'capabilities-self',
-      operations: { update: (request) => capabilitiesSelf(port, request) },
-      fields: CAPABILITIES_FIELDS,
-      help: 'What the token that asks may do at some paths.',
     },
   ];
 }
@@ -69,7 +57,8 @@ async function writePolicy(port: PolicyPort, request: Request): Promise<Response
   const fields = readFields(POLICY_FIELDS, request.input);
   const text = fields.policy ?? fields.rules ?? '';
   if (text === '') throw new LatchkeyError('bad_request', "'policy' parameter not supplied or empty");
-  const { warnings } = await port.write(nameOf(request), decoded(text));
+  const { name, warnings: about } = await port.write(nameOf(request), decoded(text));
+  const warnings = name === nameOf(request) ? about : [`policy name was converted to ${name}`, ...about];
   return warnings.length === 0 ? {} : { warnings };
 }
 
@@ -82,20 +71,6 @@ function decoded(text: string): string {
   } catch {
     throw new LatchkeyError('bad_request', "'policy' is base64, but not of UTF-8 text");
   }
-}
-
-async function capabilitiesSelf(port: PolicyPort, request: Request): Promise<Response> {
-  const fields = readFields(CAPABILITIES_FIELDS, request.input);
-  const paths = fields.paths ?? fields.path ?? [];
-  if (paths.length === 0) throw new LatchkeyError('bad_request', 'paths must be supplied');
-  const { caller } = request;
-  if (caller === undefined) throw new LatchkeyError('forbidden', 'permission denied');
-  const data: JsonObject = {};
-  for (const path of paths) data[path] = [...(await port.capabilities(caller, path.replace(/^\//, '')))];
-  // One path: its list once more under the name that old clients read.
-  const [only] = paths;
-  if (paths.length === 1 && only !== undefined) data['capabilities'] = data[only] ?? [];
-  return { dress: 'injected', data };
 }
 
 function nameOf(request: Request): string {

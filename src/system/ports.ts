@@ -141,9 +141,23 @@ export interface PolicyPort {
   list(): Promise<readonly string[]>;
   read(name: string): Promise<{ readonly name: string; readonly text: string } | undefined>;
   /** @throws LatchkeyError bad_request if the text is no policy, or the name is reserved. */
-  write(name: string, text: string): Promise<{ readonly warnings: readonly string[] }>;
+  write(name: string, text: string): Promise<{ readonly name: string; readonly warnings: readonly string[] }>;
   delete(name: string): Promise<void>;
-  capabilities(caller: Caller, path: string): Promise<readonly string[]>;
+}
+
+/** Whose rights are asked for: a caller's, or another token's. */
+export type Subject = Pick<Caller, 'policies' | 'loginMetadata'>;
+
+export interface RightsPort {
+  /** Sorted; `["root"]`, or `["deny"]` if there is none. */
+  capabilities(subject: Subject, path: string): Promise<readonly string[]>;
+  /** True if the subject may do anything at `mountPath` (which ends in `/`) or below it. */
+  reaches(subject: Subject, mountPath: string): Promise<boolean>;
+  /** All rights, in the members of Vault's sys/internal/ui/resultant-acl. */
+  resultantAcl(subject: Subject): Promise<JsonObject>;
+  /** Undefined if there is no such token. */
+  subjectOfToken(token: string): Promise<Subject | undefined>;
+  subjectOfAccessor(accessor: string): Promise<Subject | undefined>;
 }
 
 /** Answered by the active node alone. */
@@ -154,6 +168,7 @@ export interface TenurePort {
   rotate(): Promise<void>;
   readonly audit: AuditPort;
   readonly policies: PolicyPort;
+  readonly rights: RightsPort;
   mounts(): readonly MountView[];
   mount(request: MountRequest): Promise<void>;
   unmount(path: string): Promise<void>;

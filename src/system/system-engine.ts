@@ -2,12 +2,14 @@
 
 import type { EngineType, Route } from '../engine/engine.ts';
 import { auditRoutes } from './audit-routes.ts';
+import { capabilitiesRoutes } from './capabilities-routes.ts';
 import { healthRoutes } from './health.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
 import { sealRoutes } from './seal-routes.ts';
 import { tenureRoutes } from './tenure-routes.ts';
+import { uiRoutes } from './ui-routes.ts';
 
 /** What the core needs of this room; main.ts passes it in, since the core knows no concrete engine. */
 export interface SystemRoom {
@@ -32,6 +34,8 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...mountRoutes(tenure),
         ...auditRoutes(tenure.audit),
         ...policyRoutes(tenure.policies),
+        ...capabilitiesRoutes(tenure.rights),
+        ...uiRoutes(tenure),
       ],
     }),
   };

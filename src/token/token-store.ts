@@ -117,6 +117,16 @@ export class TokenStore {
     return bytes === undefined ? undefined : parseEntry(bytes);
   }
 
+  /** The entry of the token with this accessor; undefined if there is none. */
+  async lookupAccessor(accessor: string): Promise<TokenEntry | undefined> {
+    if (accessor === '' || accessor.length > TOKEN_CHARACTERS_MAX) return undefined;
+    const bytes = await this.#view.get(`accessor/${this.#digest(accessor)}`);
+    const record: unknown = bytes === undefined ? undefined : JSON.parse(fromUtf8(bytes));
+    if (!isObject(record) || typeof record['id'] !== 'string') return undefined;
+    const entry = await this.#view.get(`id/${record['id']}`);
+    return entry === undefined ? undefined : parseEntry(entry);
+  }
+
   /** Both records go in one batch; revoking an unknown token is no error. */
   async revoke(token: string): Promise<void> {
     const entry = await this.lookup(token);
@@ -130,6 +140,11 @@ export class TokenStore {
   #digest(value: string): string {
     return createHmac('sha256', this.#salt).update(value).digest('hex');
   }
+}
+
+/** What a login found out. A token made by another token has metadata that its maker chose, and they prove nothing. */
+export function loginMetadataOf(entry: TokenEntry): TokenEntry['metadata'] {
+  return entry.path.startsWith('auth/token/') ? {} : entry.metadata;
 }
 
 function parseEntry(bytes: Uint8Array): TokenEntry {

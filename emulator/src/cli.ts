@@ -1,6 +1,7 @@
-// `azure-emulator start`: one local Azure in the foreground until SIGTERM or SIGINT.
+// `azure-emulator start`: one local Azure in the foreground until SIGTERM or SIGINT. `azure-emulator aks-token`: a service
+// account's token of a running one.
 
-import { open } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Azure } from './index.ts';
 
@@ -17,6 +18,14 @@ const USAGE = `azure-emulator start [options]   a local Azure on loopback; not f
   --quiet                  no notes on standard error
 
 Prints one line of JSON with the addresses on standard output when it is ready.
+
+azure-emulator aks-token [options]   prints a service account's token of the running emulator's AKS issuer
+
+  --credentials-file <path>  the file that start wrote (required)
+  --namespace <name>         Kubernetes namespace (required)
+  --service-account <name>   (required)
+  --audience <text>          default api://AzureADTokenExchange
+  --lifetime <seconds>       default 3600
 `;
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -37,8 +46,12 @@ async function main(args: string[]): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  if (positionals.length !== 1 || positionals[0] !== 'start')
-    throw new UsageError(`say what to do:\n\n${USAGE}`);
+  const [command, ...rest] = positionals;
+  if (command === 'aks-token' && rest.length === 0) {
+    process.stdout.write(`${await fetchAksToken(values)}\n`);
+    return;
+  }
+  if (command !== 'start' || rest.length > 0) throw new UsageError(`say what to do:\n\n${USAGE}`);
   checkLoopback(values.host);
   const options = {
     port: readPort('port', values.port),
@@ -76,6 +89,10 @@ function parse(args: string[]) {
         'credentials-file': { type: 'string' },
         'tenant-id': { type: 'string' },
         'subscription-id': { type: 'string' },
+        namespace: { type: 'string' },
+        'service-account': { type: 'string' },
+        audience: { type: 'string' },
+        lifetime: { type: 'string' },
         quiet: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -112,6 +129,7 @@ function addresses(azure: Azure) {
     keyVaultDnsSuffix: `vault.localhost:${azure.port}`,
     imdsUrl: azure.imdsUrl,
     adminUrl: azure.adminUrl,
+    aksIssuerUrl: azure.aksIssuerUrl,
     tenantId: azure.tenantId,
     subscriptionId: azure.subscriptionId,
     operatorClientId: azure.operator.clientId,
@@ -126,11 +144,38 @@ async function writeCredentials(path: string, azure: Azure): Promise<void> {
   const file = await open(path, 'w', 0o600);
   try {
     await file.chmod(0o600);
-    const content = { ...azure.operator, tenantId: azure.tenantId, adminToken: azure.adminToken };
+    const { operator, tenantId, adminUrl, adminToken } = azure;
+    const content = { ...operator, tenantId, adminUrl, adminToken };
     await file.writeFile(`${JSON.stringify(content)}\n`);
   } finally {
     await file.close();
   }
+}
+
+async function fetchAksToken(values: ReturnType<typeof parse>['values']): Promise<string> {
+  const { namespace, audience, lifetime } = values;
+  const serviceAccount = values['service-account'];
+  const file = values['credentials-file'];
+  if (!file || !namespace || !serviceAccount) {
+    throw new UsageError('aks-token needs --credentials-file, --namespace and --service-account');
+  }
+  if (lifetime !== undefined && !/^\d{1,9}$/.test(lifetime)) {
+    throw new UsageError(`--lifetime must be whole seconds, not ${lifetime}`);
+  }
+  const { adminUrl, adminToken } = JSON.parse(await readFile(file, 'utf8')) as Record<string, string>;
+  const response = await fetch(`${adminUrl}/aks-tokens`, {
+    method: 'POST',
+    headers: { 'x-admin-token': adminToken ?? '' },
+    body: JSON.stringify({
+      namespace,
+      serviceAccount,
+      audience,
+      lifetimeSeconds: lifetime === undefined ? undefined : Number(lifetime),
+    }),
+  });
+  const answer = (await response.json()) as { token?: string; error?: { message: string } };
+  if (answer.token === undefined) throw new Error(answer.error?.message ?? `status ${response.status}`);
+  return answer.token;
 }
 
 function note(credentialsFile: string | undefined): void {

@@ -87,6 +87,35 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
+test('aks-token prints a token of the running emulator, for those who can read the credentials file', async () => {
+  const credentialsFile = join(folder, 'aks.json');
+  const { child, ready, exit } = launch(
+    'start',
+    '--port',
+    '0',
+    '--quiet',
+    '--credentials-file',
+    credentialsFile,
+  );
+  const { aksIssuerUrl } = await ready;
+  const account = ['--namespace', 'vault', '--service-account', 'vault-2'];
+  const wanted = launch('aks-token', '--credentials-file', credentialsFile, ...account, '--lifetime', '60');
+  assert.equal(await wanted.exit, 0, wanted.output.err);
+  const [, payload = ''] = wanted.output.out.trim().split('.');
+  const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
+  assert.equal(claims.iss, aksIssuerUrl);
+  assert.equal(claims.sub, 'system:serviceaccount:vault:vault-2');
+  assert.equal(claims.exp - claims.iat, 60);
+  const refused = launch(
+    'aks-token',
+    ...['--credentials-file', credentialsFile, '--namespace', 'No', '--service-account', 'x'],
+  );
+  assert.equal(await refused.exit, 1);
+  assert.match(refused.output.err, /not a Kubernetes name/);
+  child.kill('SIGTERM');
+  assert.equal(await exit, 0);
+});
+
 test('quiet is quiet, and a temporary CA file goes with the process', async () => {
   const { child, output, ready, exit } = launch('start', '--port', '0', '--quiet');
   const { caFile } = await ready;
@@ -107,6 +136,8 @@ test('wrong use is exit code 2 with a reason', async () => {
     [/say what to do/, []],
     [/say what to do/, ['stop']],
     [/--wrong/, ['start', '--wrong']],
+    [/aks-token needs/, ['aks-token', '--namespace', 'n']],
+    [/say what to do/, ['aks-token', 'extra']],
   ];
   const results = await Promise.all(
     cases.map(async ([expected, args]) => {

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import type { SecretClient } from '@azure/keyvault-secrets';
-import { type Azure, startAzure } from '../src/index.ts';
-import { secretClient, secretCredential, send } from './clients.ts';
+import { type Azure, makeClientCertificate, startAzure } from '../src/index.ts';
+import { secretClient, secretCredential, send, tokenFor } from './clients.ts';
 
 const VAULT = 'faulty';
 let azure: Azure;
@@ -270,3 +270,55 @@ async function until(condition: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
+
+test('applications, their credentials and service account tokens can be had at the admin port', async () => {
+  const made = await admin('POST', 'applications', { displayName: 'from outside' });
+  assert.equal(made.status, 201);
+  const { clientId, principalId, clientSecret } = made.json;
+  await tokenFor(azure, azure.keyVaultAudience, { clientId, clientSecret });
+  const second = await admin('POST', `applications/${clientId}/secrets`, { lifetimeSeconds: 60 });
+  assert.ok(await tokenFor(azure, azure.keyVaultAudience, { clientId, clientSecret: second.json.secret }));
+  const { certificatePem } = await makeClientCertificate('from outside');
+  const certificate = await admin('POST', `applications/${principalId}/certificates`, {
+    pem: certificatePem,
+  });
+  assert.match(certificate.json.thumbprint, /^[0-9A-F]{40}$/);
+  const token = await admin('POST', 'aks-tokens', { namespace: 'ns', serviceAccount: 'sa' });
+  assert.equal(token.json.issuer, azure.aksIssuerUrl);
+  const credential = {
+    name: 'pod',
+    properties: {
+      issuer: token.json.issuer,
+      subject: 'system:serviceaccount:ns:sa',
+      audiences: ['api://AzureADTokenExchange'],
+    },
+  };
+  const federated = `applications/${clientId}/federated-credentials`;
+  assert.equal((await admin('POST', federated, credential)).status, 201);
+  const form = new URLSearchParams({
+    grant_type: 'client_credentials',
+    client_id: clientId,
+    scope: `${azure.keyVaultAudience}/.default`,
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: token.json.token,
+  });
+  const url = `${azure.authorityUrl}/${azure.tenantId}/oauth2/v2.0/token`;
+  assert.equal((await send(azure, 'POST', url, { body: form.toString() })).status, 200);
+
+  const refusals: [number, string, unknown][] = [
+    [400, 'applications', {}],
+    [400, 'applications', { displayName: '' }],
+    [404, `applications/${azure.systemAssigned.clientId}/secrets`, {}],
+    [400, `applications/${clientId}/secrets`, { lifetimeSeconds: -1 }],
+    [400, `applications/${clientId}/certificates`, { pem: 'nonsense' }],
+    [400, federated, { name: 'pod' }],
+    [409, federated, { ...credential, name: 'pod-2' }],
+    [400, 'aks-tokens', { namespace: 'ns' }],
+    [400, 'aks-tokens', { namespace: 'NS', serviceAccount: 'sa' }],
+    [400, 'aks-tokens', { namespace: 'ns', serviceAccount: 'sa', lifetimeSeconds: 'long' }],
+  ];
+  for (const [status, path, body] of refusals) {
+    assert.equal((await admin('POST', path, body)).status, status, `${path} ${JSON.stringify(body)}`);
+    assert.equal((await admin('POST', path, body, 'wrong')).status, 401);
+  }
+});

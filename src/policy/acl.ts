@@ -72,10 +72,22 @@ export class Acl {
     return found.size === 0 ? ['deny'] : [...found].sort();
   }
 
-  /** True if anything is granted at `folder` (which ends in `/`) or below it. */
+  /**
+   * True if something is granted at `folder` (which ends in `/`) or below it. Of the rules that take in the whole folder
+   * the most specific hides the others; a rule that is hidden only here and there still counts.
+   */
   reaches(folder: string): boolean {
     if (grantsSomething(this.#find(folder, true))) return true;
-    return [...this.rules()].some(({ pattern, grant }) => grantsSomething(grant) && isBelow(pattern, folder));
+    const parts = folder.split('/');
+    const all = [...this.rules()];
+    const cover = all
+      .filter(({ pattern }) => pattern.endsInStar && matches(pattern, folder, parts))
+      .reduce<AclRule | undefined>((best, rule) => (best && higher(best, rule) ? best : rule), undefined);
+    return all.some((rule) => {
+      if (!grantsSomething(rule.grant)) return false;
+      if (rule === cover) return true;
+      return isBelow(rule.pattern, folder) && (cover === undefined || higher(rule, cover));
+    });
   }
 
   *rules(): Iterable<AclRule> {
@@ -99,7 +111,7 @@ export class Acl {
     const parts = path.split('/');
     const segmented = this.#segmented.find(({ pattern }) => matches(pattern, path, parts));
     if (prefix === undefined || segmented === undefined) return prefix ?? segmented;
-    return comparePriority(prefix.pattern, segmented.pattern) > 0 ? prefix : segmented;
+    return higher(prefix, segmented) ? prefix : segmented;
   }
 
   #longestPrefix(path: string): AclRule | undefined {
@@ -109,6 +121,10 @@ export class Acl {
     }
     return undefined;
   }
+}
+
+function higher(left: AclRule, right: AclRule): boolean {
+  return comparePriority(left.pattern, right.pattern) > 0;
 }
 
 function grantsSomething(grant: Grant | undefined): boolean {

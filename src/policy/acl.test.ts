@@ -9,7 +9,8 @@ import { parsePolicy } from './parse-policy.ts';
 import { type PlainRule, referenceAllows, referenceCapabilities, toHcl } from './reference.contract.ts';
 
 const NOBODY = { loginMetadata: {} };
-const RUNS = 3_000;
+/** More for a long search: `LATCHKEY_FUZZ_RUNS=1000000 node --test src/policy/acl.test.ts`. */
+const RUNS = Number(process.env['LATCHKEY_FUZZ_RUNS'] ?? 3_000);
 
 function aclOf(rules: readonly PlainRule[]): Acl {
   return new Acl(

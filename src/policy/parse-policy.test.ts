@@ -155,6 +155,6 @@ test('any text is a policy or a refusal with a place, never another failure', ()
         assert.match(error.message, /^failed to parse policy: line \d+, column \d+: ./);
       }
     }),
-    { numRuns: 5_000 },
+    { numRuns: Number(process.env['LATCHKEY_FUZZ_RUNS'] ?? 5_000) },
   );
 });

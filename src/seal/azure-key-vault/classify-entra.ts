@@ -147,6 +147,7 @@ function wireOf(request: EntraRequest): Wire {
   const remedy = askEntra(request);
   return {
     host: request.host,
+    named: 'authority_host',
     caCertPem: request.caCertPem,
     callMs: request.tokenMs,
     stageMs: request.stageMs,

@@ -17,6 +17,8 @@ export function askVault({ vaultUri }: CheckedConfig): string {
 /** The far side of a connection, for the sentence. */
 export interface Wire {
   readonly host: string;
+  /** What the host is, as in "is … right". */
+  readonly named: string;
   readonly caCertPem: string | undefined;
   /** Milliseconds that the whole call had, and each of DNS, TCP and TLS. */
   readonly callMs: number;
@@ -31,6 +33,7 @@ export interface Wire {
 export function vaultWire({ config, callMs, stageMs }: Undertaking): Wire {
   return {
     host: config.vaultHost,
+    named: "the vault's name",
     caCertPem: config.caCertPem,
     callMs,
     stageMs,
@@ -59,7 +62,7 @@ export function onNetwork(wire: Wire, met: Encounter): Verdict {
       ...base,
       stage: 'dns',
       class: 'dns_failed',
-      sentence: `no address found for ${wire.host} (${slow ? `${seconds} s without an answer` : code}): is the name right, and can this machine resolve it?`,
+      sentence: `no address found for ${wire.host} (${slow ? `${seconds} s without an answer` : code}): is ${wire.named} right, and can this machine resolve it?`,
       remedy: wire.nameRemedy,
       definite: true,
     };

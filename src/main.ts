@@ -148,13 +148,15 @@ async function openServer(
   open: OpenStorage,
   log: AdjustableLogger,
 ): Promise<Server> {
-  const [{ Node }, { kvEngine }, { openListener }, { Server }, { systemRoom }] = await Promise.all([
-    import('./core/node.ts'),
-    import('./secrets/kv/kv-engine.ts'),
-    import('./server/listener.ts'),
-    import('./server/server.ts'),
-    import('./system/system-engine.ts'),
-  ]);
+  const [{ Node }, { kvEngine }, { cubbyholeEngine }, { openListener }, { Server }, { systemRoom }] =
+    await Promise.all([
+      import('./core/node.ts'),
+      import('./secrets/kv/kv-engine.ts'),
+      import('./secrets/cubbyhole/cubbyhole-engine.ts'),
+      import('./server/listener.ts'),
+      import('./server/server.ts'),
+      import('./system/system-engine.ts'),
+    ]);
   const [{ fileSinkType }, { stdoutSinkType }, { socketSinkType }] = await Promise.all([
     import('./audit/file/file-sink.ts'),
     import('./audit/stdout/stdout-sink.ts'),
@@ -178,6 +180,11 @@ async function openServer(
     auditSinks: new Map([fileSinkType, stdoutSinkType, socketSinkType].map((type) => [type.type, type])),
     auditDevices: [],
     engines: new Map([[kvEngine.type, kvEngine]]),
+    cubbyhole: cubbyholeEngine,
+    leaseTtl: {
+      defaultSeconds: Math.floor(config.defaultLeaseTtlMs / 1_000),
+      maxSeconds: Math.floor(config.maxLeaseTtlMs / 1_000),
+    },
     cluster,
     clusterName: config.clusterName,
     clusterId: config.clusterId,

@@ -5,6 +5,10 @@
 export const CORE_PREFIX = 'core/';
 /** The token store. */
 export const TOKEN_PREFIX = 'token/';
+/** Leases, and which token has which. */
+export const LEASE_PREFIX = 'lease/';
+/** Below it, one folder per token. */
+export const CUBBYHOLE_PREFIX = 'cubbyhole/';
 /** Policies, one record each. */
 export const POLICY_PREFIX = 'policy/';
 /** The active node's certificate and key of the cluster port. */

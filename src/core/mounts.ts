@@ -61,10 +61,11 @@ export class Mounts implements AsyncDisposable {
   }
 
   /**
-   * The route goes first, so that nothing writes any more; then the data; then the entry. A kill in between leaves an
-   * entry whose data are partly gone, and unmounting it again finishes the work. An unknown path is no error, as in Vault.
+   * What the engine gave out ends first, or nothing happens. Then the route goes, so that nothing writes any more; then
+   * the data; then the entry. A kill in between leaves an entry whose data are partly gone, and unmounting it again
+   * finishes the work. An unknown path is no error, as in Vault.
    */
-  unmount(path: string): Promise<void> {
+  unmount(path: string, endLeases: () => Promise<void>): Promise<void> {
     return this.#lock.run('table', async () => {
       const { router, table, view } = this.#parts;
       const entry = table.entries.find((candidate) => candidate.path === path);
@@ -74,6 +75,7 @@ export class Mounts implements AsyncDisposable {
         }
         return;
       }
+      await endLeases();
       const mounted = router.unmount(path);
       await mounted?.engine[Symbol.asyncDispose]?.();
       await deleteAll(view.sub(`${entry.uuid}/`));
@@ -128,7 +130,7 @@ function infoOf(entry: MountEntry): JsonObject {
 }
 
 /** Batch by batch: the folder of a mount may hold more than one atomic batch takes. */
-async function deleteAll(view: View): Promise<void> {
+export async function deleteAll(view: View): Promise<void> {
   for (const name of await view.list('')) {
     if (name.endsWith('/')) await deleteAll(view.sub(name));
     else await view.delete(name);

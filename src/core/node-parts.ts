@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ClusterListener } from '../cluster/active.ts';
 import type { EngineType } from '../engine/engine.ts';
+import type { TtlLimits } from '../engine/lifetime.ts';
 import type { Seal } from '../seal/seal.ts';
 import type { Advert } from '../storage/election.ts';
 import type { SystemRoom } from '../system/system-engine.ts';
@@ -28,6 +29,10 @@ export interface NodeParts {
   readonly auditDevices: readonly AuditDeviceEntry[];
   /** Types that can be mounted, by name. */
   readonly engines: ReadonlyMap<string, EngineType>;
+  /** Each token's own store: always there, and nowhere else. */
+  readonly cubbyhole: EngineType;
+  /** `default_lease_ttl` and `max_lease_ttl` of the config. */
+  readonly leaseTtl: TtlLimits;
   /** Undefined for a single node, whose calls nobody forwards. */
   readonly cluster: ClusterListener | undefined;
   readonly clusterName: string | undefined;

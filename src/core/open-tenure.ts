@@ -34,6 +34,8 @@ export async function openTenure(
       barrier: stores.barrier,
       leadership,
       engines: parts.engines,
+      cubbyhole: parts.cubbyhole,
+      leaseTtl: parts.leaseTtl,
       system: parts.system,
       auditSinks: parts.auditSinks,
       auditDevices: parts.auditDevices,

@@ -2,7 +2,6 @@
 // reverse, so there is no list of things to stop.
 
 import type { AuditDeviceEntry } from '../audit/audit-table.ts';
-import { AuditBroker } from '../audit/broker.ts';
 import type { AuditSinkType } from '../audit/device.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import type { SecretBytes } from '../base/bytes.ts';
@@ -10,28 +9,25 @@ import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { EngineType, Request, View } from '../engine/engine.ts';
-import { type MountEntry, MountTable, newMountEntry } from '../mount/mount-table.ts';
-import { Router } from '../mount/router.ts';
-import { type Decider, PolicyDecider } from '../policy/decide.ts';
-import { PolicyStore } from '../policy/policy-store.ts';
+import type { EngineType, Request } from '../engine/engine.ts';
+import type { TtlLimits } from '../engine/lifetime.ts';
 import type { Leadership } from '../storage/election.ts';
-import type { AuditPort, MemberView, NodePort, PolicyPort, RightsPort } from '../system/ports.ts';
+import type { MemberView, NodePort } from '../system/ports.ts';
 import type { SystemRoom } from '../system/system-engine.ts';
-import { tokenEngine } from '../token/token-engine.ts';
-import { loginMetadataOf, type TokenEntry, TokenStore } from '../token/token-store.ts';
 import type { Answer, Call } from './call.ts';
-import { AUDIT_PREFIX, CORE_PREFIX, MOUNT_PREFIX, POLICY_PREFIX, TOKEN_PREFIX } from './layout.ts';
-import { Mounts } from './mounts.ts';
+import { CORE_PREFIX } from './layout.ts';
 import { runPipeline } from './pipeline.ts';
 import { createRecoveryKey } from './recovery.ts';
-import { UsedMark } from './used-mark.ts';
+import { openRooms, type Rooms } from './rooms.ts';
+import type { PipelineParts, PresentedToken } from './steps.ts';
 
 export interface TenureParts {
   readonly barrier: Barrier;
   readonly leadership: Leadership;
   /** Types that can be mounted, by name. */
   readonly engines: ReadonlyMap<string, EngineType>;
+  readonly cubbyhole: EngineType;
+  readonly leaseTtl: TtlLimits;
   readonly node: NodePort;
   readonly system: SystemRoom;
   readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
@@ -50,23 +46,13 @@ export class Tenure implements AsyncDisposable {
   readonly since: number;
   readonly #parts: TenureParts;
   readonly #closing: AsyncDisposableStack;
-  readonly #router: Router;
-  readonly #tokens: TokenStore;
-  readonly #used: UsedMark;
-  readonly #audit: AuditBroker;
-  readonly #decider: Decider;
-  readonly #callTokens: WeakMap<Request, string>;
+  readonly #rooms: Rooms;
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
   private constructor(parts: TenureParts, rooms: Rooms, closing: AsyncDisposableStack) {
     this.#parts = parts;
-    this.#router = rooms.router;
-    this.#tokens = rooms.tokens;
-    this.#used = rooms.used;
-    this.#callTokens = rooms.callTokens;
-    this.#audit = rooms.audit;
-    this.#decider = rooms.decider;
+    this.#rooms = rooms;
     this.#closing = closing;
     this.since = parts.clock.now();
   }
@@ -87,16 +73,15 @@ export class Tenure implements AsyncDisposable {
   async run(call: Call): Promise<Answer> {
     if (this.#ended.signal.aborted)
       throw new LatchkeyError('no_active_node', 'this node has just stopped leading');
-    const parts = {
-      router: this.#router,
-      audit: this.#audit,
-      decider: this.#decider,
-      clock: this.#parts.clock,
-      lookup: (token: string) => this.#tokens.lookup(token),
-      markUsed: () => this.#used.set(),
-      rememberToken: (request: Request, token: string) => void this.#callTokens.set(request, token),
-      holds: () => this.#parts.leadership.holds(),
-      signal: this.#parts.leadership.lost,
+    const { used, callTokens, ...rooms } = this.#rooms;
+    const { leadership, clock } = this.#parts;
+    const parts: PipelineParts = {
+      ...rooms,
+      clock,
+      markUsed: () => used.set(),
+      rememberToken: (request: Request, presented: PresentedToken) => void callTokens.set(request, presented),
+      holds: () => leadership.holds(),
+      signal: leadership.lost,
     };
     const running = runPipeline(parts, call);
     this.#running.add(running);
@@ -114,7 +99,7 @@ export class Tenure implements AsyncDisposable {
    */
   async reissue(recovery: { readonly shares: number; readonly threshold: number }): Promise<Reissued> {
     const { barrier, leadership, clock, random } = this.#parts;
-    if (this.#used.isSet) {
+    if (this.#rooms.used.isSet) {
       throw new LatchkeyError(
         'already_initialized',
         'Vault is already initialized, and a token has been used since',
@@ -122,13 +107,13 @@ export class Tenure implements AsyncDisposable {
     }
     const core = barrier.view(CORE_PREFIX, leadership.fence);
     const keyShares = await createRecoveryKey(core, random, recovery.shares, recovery.threshold);
-    const { token } = await this.#tokens.replaceAllByRoot(random, clock.now());
+    const { token } = await this.#rooms.tokens.store.replaceAllByRoot(random, clock.now());
     return { keyShares, rootToken: token };
   }
 
   /** After SIGHUP: rotated audit files are opened anew. */
   reopenAudit(): Promise<void> {
-    return this.#audit.reopen();
+    return this.#rooms.audit.reopen();
   }
 
   /** Runs `close` when the tenure ends, before what was opened earlier is closed. */
@@ -153,114 +138,4 @@ export class Tenure implements AsyncDisposable {
 export interface Reissued {
   readonly keyShares: readonly SecretBytes[];
   readonly rootToken: string;
-}
-
-interface Rooms {
-  readonly audit: AuditBroker;
-  readonly decider: Decider;
-  readonly router: Router;
-  readonly tokens: TokenStore;
-  readonly used: UsedMark;
-  readonly callTokens: WeakMap<Request, string>;
-}
-
-async function openRooms(
-  parts: TenureParts,
-  closing: AsyncDisposableStack,
-  end: (reason: string) => void,
-): Promise<Rooms> {
-  const { barrier, leadership, clock, random, log } = parts;
-  const view = (prefix: string) => barrier.view(prefix, leadership.fence);
-  const table = await MountTable.open(view(CORE_PREFIX));
-  const tokens = await TokenStore.open(view(TOKEN_PREFIX));
-  const used = await UsedMark.open(view(CORE_PREFIX));
-  const policies = await PolicyStore.open(view(POLICY_PREFIX));
-  const decider = new PolicyDecider(policies);
-  const router = new Router();
-  const audit = await AuditBroker.open({
-    view: view(AUDIT_PREFIX),
-    sinkTypes: parts.auditSinks,
-    declared: parts.auditDevices,
-    random,
-    log: log.child('audit'),
-  });
-  closing.use(audit);
-  const callTokens = new WeakMap<Request, string>();
-  const open = (entry: MountEntry, type: EngineType, engineView: View) =>
-    type.open({
-      view: engineView,
-      clock,
-      random,
-      log: log.child(entry.path),
-      options: entry.options,
-      mountPath: entry.path,
-    });
-  const mounts = new Mounts({
-    table,
-    router,
-    engines: parts.engines,
-    view: view(MOUNT_PREFIX),
-    random,
-    open,
-  });
-  closing.use(mounts);
-  await mounts.openAll();
-  const tenurePort = {
-    members: parts.members,
-    stepDown: () => end('step_down'),
-    keyStatus: () => barrier.keyStatus(),
-    rotate: async () => void (await barrier.rotate(leadership.fence)),
-    policies: policyPort(policies),
-    rights: rightsPort(decider, tokens),
-    audit: auditPort(audit),
-    mounts: () => mounts.list(),
-    mount: mounts.mount.bind(mounts),
-    unmount: mounts.unmount.bind(mounts),
-  };
-  const system = parts.system.engine(parts.node, tenurePort, () => clock.now());
-  const auth = tokenEngine(tokens, (request) => callTokens.get(request) ?? '');
-  for (const [path, type] of [
-    ['sys/', system],
-    ['auth/token/', auth],
-  ] as const) {
-    const entry = builtIn(random, path, type.type);
-    router.mount(entry, await open(entry, type, view(`${type.type}/`)));
-  }
-  return { audit, decider, router, tokens, used, callTokens };
-}
-
-function builtIn(random: Random, path: string, type: string): MountEntry {
-  const description =
-    type === 'system' ? 'system endpoints used for control, policy and debugging' : 'token based credentials';
-  return newMountEntry(random, { path, type, description, options: {} });
-}
-
-function policyPort(policies: PolicyStore): PolicyPort {
-  return {
-    list: () => policies.list(),
-    read: (name) => policies.read(name),
-    write: (name, text) => policies.write(name, text),
-    delete: (name) => policies.delete(name),
-  };
-}
-
-function rightsPort(decider: Decider, tokens: TokenStore): RightsPort {
-  const subjectOf = (entry: TokenEntry | undefined) =>
-    entry && { policies: entry.policies, loginMetadata: loginMetadataOf(entry) };
-  return {
-    capabilities: (subject, path) => decider.capabilities(subject, path),
-    reaches: (subject, mountPath) => decider.reaches(subject, mountPath),
-    resultantAcl: (subject) => decider.resultantAcl(subject),
-    subjectOfToken: async (token) => subjectOf(await tokens.lookup(token)),
-    subjectOfAccessor: async (accessor) => subjectOf(await tokens.lookupAccessor(accessor)),
-  };
-}
-
-function auditPort(audit: AuditBroker): AuditPort {
-  return {
-    list: () => audit.entries,
-    enable: (entry) => audit.enable(entry),
-    disable: (path) => audit.disable(path),
-    hash: (path, value) => audit.hash(path, value),
-  };
 }

@@ -45,6 +45,8 @@ export interface Request {
   /** The body's object, or the query for reads and lists. Checked against the route's fields. */
   readonly input: JsonObject;
   readonly caller: Caller | undefined;
+  /** Seconds for which the answer is to be wrapped; undefined if it is not. */
+  readonly wrapTtlSeconds?: number;
   /** Address of the client, without port. */
   readonly remoteAddress: string;
   /** Undefined grants nothing. */
@@ -97,6 +99,21 @@ export interface AuthAnswer {
   readonly entity_id: string;
   readonly token_type: string;
   readonly orphan: boolean;
+  /** Uses that the token has; 0 and undefined are without limit. */
+  readonly num_uses?: number;
+}
+
+/** `wrap_info` of an answer: the token that holds what was asked for. */
+export interface WrapAnswer {
+  readonly token: string;
+  readonly accessor: string;
+  /** Seconds. */
+  readonly ttl: number;
+  /** RFC 3339. */
+  readonly creation_time: string;
+  readonly creation_path: string;
+  /** Accessor of the token inside; empty if there is none. */
+  readonly wrapped_accessor: string;
 }
 
 /**
@@ -121,6 +138,10 @@ export interface Response {
   readonly warnings?: readonly string[];
   /** `accepted` is 202; `absent` is 404 with a body (kv v2's deleted version). Default: 200, or 204 without a body. */
   readonly outcome?: 'accepted' | 'absent';
+  /** A lease as it is bound, for the envelope. Made by the core, not by engines. */
+  readonly bound?: { readonly leaseId: string; readonly seconds: number; readonly renewable: boolean };
+  /** The answer is inside a wrapping token. Made by the core, not by engines. */
+  readonly wrapped?: WrapAnswer;
   /** `lease_duration` of an envelope without a lease, seconds: kv version 1's advice when to read again. Default 0. */
   readonly leaseSeconds?: number;
   /** `sys/health` alone: the server turns the condition into a status, unless `codes` overrides it. */

@@ -3,7 +3,7 @@
 import type { JsonObject, JsonValue } from '../base/json.ts';
 import { isObject } from '../base/json.ts';
 import type { Answer, Verb } from '../core/call.ts';
-import type { AuthAnswer, Response } from '../engine/engine.ts';
+import type { AuthAnswer, Response, WrapAnswer } from '../engine/engine.ts';
 import { healthStatus, type Refusal } from './status.ts';
 
 export interface Rendered {
@@ -54,7 +54,7 @@ function renderHealth(response: Response, status: number | undefined): Rendered 
 
 /** Vault's rule: a read without an answer, and a list without keys, is a 404 with empty `errors`. */
 function isNothing(response: Response, verb: Verb): boolean {
-  if (response.outcome !== undefined || response.auth !== undefined || hasWarnings(response)) return false;
+  if (response.outcome !== undefined || carries(response)) return false;
   if (verb !== 'read' && verb !== 'list') return false;
   if (response.data === undefined || response.data === null) return true;
   if (verb === 'read' || !isObject(response.data)) return false;
@@ -67,8 +67,12 @@ function isNothing(response: Response, verb: Verb): boolean {
 function statusFor(response: Response): number {
   if (response.outcome === 'accepted') return 202;
   if (response.outcome === 'absent') return 404;
-  const empty = response.data === undefined && response.auth === undefined && !hasWarnings(response);
-  return empty ? 204 : 200;
+  return response.data === undefined && !carries(response) ? 204 : 200;
+}
+
+/** Something beside `data`. */
+function carries(response: Response): boolean {
+  return response.auth !== undefined || response.wrapped !== undefined || hasWarnings(response);
 }
 
 function hasWarnings(response: Response): boolean {
@@ -88,11 +92,11 @@ function dressed(response: Response, mountType: string, id: string): JsonValue {
 function envelopeOf(response: Response, mountType: string, id: string): JsonObject {
   return {
     request_id: id,
-    lease_id: '',
-    renewable: false,
-    lease_duration: response.leaseSeconds ?? 0,
+    lease_id: response.bound?.leaseId ?? '',
+    renewable: response.bound?.renewable ?? false,
+    lease_duration: response.bound?.seconds ?? response.leaseSeconds ?? 0,
     data: response.data ?? null,
-    wrap_info: null,
+    wrap_info: response.wrapped === undefined ? null : wrapInfoOf(response.wrapped),
     warnings: hasWarnings(response) ? [...(response.warnings ?? [])] : null,
     auth: response.auth === undefined ? null : authOf(response.auth),
     mount_type: mountType,
@@ -111,7 +115,14 @@ function authOf(auth: AuthAnswer): JsonObject {
     entity_id: auth.entity_id,
     token_type: auth.token_type,
     orphan: auth.orphan,
+    mfa_requirement: null,
+    num_uses: auth.num_uses ?? 0,
   };
+}
+
+function wrapInfoOf(wrapped: WrapAnswer): JsonObject {
+  const { wrapped_accessor, ...rest } = wrapped;
+  return wrapped_accessor === '' ? rest : { ...rest, wrapped_accessor };
 }
 
 function toBody(value: JsonValue): string {

@@ -2,7 +2,7 @@
 
 import type { SecretBytes } from '../base/bytes.ts';
 import type { JsonObject } from '../base/json.ts';
-import type { Caller } from '../engine/engine.ts';
+import type { Caller, Request, Response } from '../engine/engine.ts';
 
 /** Why a node is sealed, and what it is doing about it. */
 export type UnsealState =
@@ -160,6 +160,42 @@ export interface RightsPort {
   subjectOfAccessor(accessor: string): Promise<Subject | undefined>;
 }
 
+/** Times in milliseconds since the epoch, 0 for never. */
+export interface LeaseView {
+  readonly id: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly renewedAt: number;
+  readonly renewable: boolean;
+  /** Why it could not be ended; empty while it is an ordinary lease. */
+  readonly irrevocable: string;
+}
+
+export interface LeasePort {
+  find(id: string): Promise<LeaseView | undefined>;
+  /** Names of one folder of lease ids; folders end in `/`. */
+  list(prefix: string): Promise<readonly string[]>;
+  renew(
+    id: string,
+    incrementSeconds: number,
+  ): Promise<NonNullable<Response['bound']> & Pick<Response, 'warnings'>>;
+  /** `sync`: over when it resolves, or it throws. Unknown leases are no error. */
+  revoke(id: string, sync: boolean): Promise<void>;
+  revokePrefix(prefix: string, sync: boolean): Promise<void>;
+  revokeForce(prefix: string): Promise<void>;
+  /** In the background; false if it is under way already. */
+  tidy(): boolean;
+  /** How many leases could not be ended, by mount. */
+  irrevocable(): ReadonlyMap<string, number>;
+}
+
+export interface WrappingPort {
+  /** With the token in the body, or with the caller's own. */
+  unwrap(request: Request): Promise<Response>;
+  lookup(request: Request): Promise<JsonObject>;
+  rewrap(request: Request): Promise<Response>;
+}
+
 /** Answered by the active node alone. */
 export interface TenurePort {
   members(): readonly MemberView[];
@@ -169,6 +205,8 @@ export interface TenurePort {
   readonly audit: AuditPort;
   readonly policies: PolicyPort;
   readonly rights: RightsPort;
+  readonly leases: LeasePort;
+  readonly wrapping: WrappingPort;
   mounts(): readonly MountView[];
   mount(request: MountRequest): Promise<void>;
   unmount(path: string): Promise<void>;

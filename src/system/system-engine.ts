@@ -4,12 +4,14 @@ import type { EngineType, Route } from '../engine/engine.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { capabilitiesRoutes } from './capabilities-routes.ts';
 import { healthRoutes } from './health.ts';
+import { leaseRoutes } from './lease-routes.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
 import { sealRoutes } from './seal-routes.ts';
 import { tenureRoutes } from './tenure-routes.ts';
 import { uiRoutes } from './ui-routes.ts';
+import { wrappingRoutes } from './wrapping-routes.ts';
 
 /** What the core needs of this room; main.ts passes it in, since the core knows no concrete engine. */
 export interface SystemRoom {
@@ -36,6 +38,8 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...policyRoutes(tenure.policies),
         ...capabilitiesRoutes(tenure.rights),
         ...uiRoutes(tenure),
+        ...leaseRoutes(tenure.leases, tenure.rights, now),
+        ...wrappingRoutes(tenure.wrapping),
       ],
     }),
   };

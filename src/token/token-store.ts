@@ -3,35 +3,32 @@
 import { createHmac } from 'node:crypto';
 import { fromUtf8, utf8 } from '../base/bytes.ts';
 import { LatchkeyError } from '../base/errors.ts';
-import { isObject } from '../base/json.ts';
+import { isObject, parseJson } from '../base/json.ts';
 import { base62, type Random } from '../base/random.ts';
 import type { View, ViewChange } from '../engine/engine.ts';
+import { encodeEntry, type KnownToken, parseEntry, type TokenEntry, UNLIMITED } from './token-entry.ts';
 
-/** A service token as stored, format 1. Times in milliseconds since the epoch, lengths of time in seconds. */
-export interface TokenEntry {
-  readonly format: 1;
-  readonly accessor: string;
-  readonly policies: readonly string[];
-  readonly displayName: string;
-  /** The path that made it, e.g. `auth/token/root`. */
-  readonly path: string;
-  readonly createdAt: number;
-  /** 0 is for ever. */
-  readonly ttlSeconds: number;
-  readonly orphan: boolean;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-export interface IssuedToken {
+export interface IssuedToken extends KnownToken {
   readonly token: string;
-  readonly entry: TokenEntry;
 }
 
 const SALT_PATH = 'salt';
 const SALT_BYTES = 32;
+const ID = 'id/';
+const ACCESSOR = 'accessor/';
+/** `parent/<id>/<id of the child>`: so that a token finds those that end with it. */
+const PARENT = 'parent/';
+/** Ids of tokens whose revocation has begun. */
+const ENDING = 'ending/';
 /** `hvs.` and 24 characters: the length that Vault's clients expect of an OTP, 28. */
 const TOKEN_RANDOM_CHARACTERS = 24;
-const TOKEN_CHARACTERS_MAX = 512;
+/** A batch token carries its entry; a service token that a root token chose may be as long. */
+export const TOKEN_CHARACTERS_MAX = 8_000;
+/** Names per page of a list. */
+const PAGE = 1_000;
+
+/** `alone`: its children live on as orphans. */
+export type EndingKind = 'tree' | 'alone';
 
 export class TokenStore {
   readonly #view: View;
@@ -61,8 +58,8 @@ export class TokenStore {
 
   /** A token of policy `root`, without parent and without end. `chosen` is for `server -dev` alone. */
   async issueRoot(random: Random, now: number, chosen?: string): Promise<IssuedToken> {
-    const { issued, changes } = this.#makeRoot(random, now, chosen);
-    await this.#view.write(changes);
+    const issued = this.#makeRoot(random, now, chosen);
+    await this.#view.write(this.#additions(issued));
     return issued;
   }
 
@@ -71,86 +68,194 @@ export class TokenStore {
    * ever used and so there is but one.
    */
   async replaceAllByRoot(random: Random, now: number): Promise<IssuedToken> {
-    const { issued, changes } = this.#makeRoot(random, now);
+    const issued = this.#makeRoot(random, now);
     const old: ViewChange[] = [];
-    for (const folder of ['id/', 'accessor/']) {
+    for (const folder of [ID, ACCESSOR]) {
       for (const name of await this.#view.list(folder))
         old.push({ kind: 'delete', path: `${folder}${name}` });
     }
-    await this.#view.write([...old, ...changes]);
+    await this.#view.write([...old, ...this.#additions(issued)]);
     return issued;
   }
 
-  #makeRoot(
-    random: Random,
-    now: number,
-    chosen?: string,
-  ): { readonly issued: IssuedToken; readonly changes: ViewChange[] } {
-    const token = chosen ?? `hvs.${base62(random, TOKEN_RANDOM_CHARACTERS)}`;
+  /** Entry, accessor and the parent's index in one batch. @throws LatchkeyError bad_request if the id is taken. */
+  async add(token: string, entry: TokenEntry): Promise<IssuedToken> {
+    const issued = { token, id: this.idOf(token), entry };
+    if ((await this.#view.get(`${ID}${issued.id}`)) !== undefined) {
+      throw new LatchkeyError('bad_request', 'cannot create a token with a duplicate ID');
+    }
+    await this.#view.write(this.#additions(issued));
+    return issued;
+  }
+
+  /** What storage paths and lease ids hold instead of the token. */
+  idOf(token: string): string {
+    return createHmac('sha256', this.#salt).update(token).digest('hex');
+  }
+
+  /** What is stored for this text, whatever its state; undefined if nothing is. */
+  async lookup(token: string): Promise<KnownToken | undefined> {
+    if (token === '' || token.length > TOKEN_CHARACTERS_MAX) return undefined;
+    return this.lookupId(this.idOf(token));
+  }
+
+  async lookupId(id: string): Promise<KnownToken | undefined> {
+    const bytes = await this.#view.get(`${ID}${id}`);
+    if (bytes === undefined) return undefined;
+    return { id, entry: parseEntry(bytes, () => this.idOf(`cubbyhole of ${id}`)) };
+  }
+
+  async lookupAccessor(accessor: string): Promise<KnownToken | undefined> {
+    if (accessor === '' || accessor.length > TOKEN_CHARACTERS_MAX) return undefined;
+    const id = await this.#accessorTarget(this.idOf(accessor));
+    return id === undefined ? undefined : this.lookupId(id);
+  }
+
+  async put({ id, entry }: KnownToken): Promise<void> {
+    await this.#view.put(`${ID}${id}`, encodeEntry(entry));
+  }
+
+  /** The entry and, in the same batch, the note that its revocation has begun. */
+  async putEnding({ id, entry }: KnownToken, kind: EndingKind): Promise<void> {
+    await this.#view.write([
+      { kind: 'put', path: `${ID}${id}`, value: encodeEntry(entry) },
+      { kind: 'put', path: `${ENDING}${id}`, value: utf8(JSON.stringify({ format: 1, kind })) },
+    ]);
+  }
+
+  /** Revocations that have begun and not ended. */
+  async endings(): Promise<ReadonlyMap<string, EndingKind>> {
+    const found = new Map<string, EndingKind>();
+    for await (const id of pages(this.#view, ENDING)) {
+      const record = await readObject(this.#view, `${ENDING}${id}`);
+      if (record !== undefined) found.set(id, record['kind'] === 'alone' ? 'alone' : 'tree');
+    }
+    return found;
+  }
+
+  async firstChildren(id: string): Promise<readonly string[]> {
+    return this.#view.list(`${PARENT}${id}/`, { limit: PAGE });
+  }
+
+  /** Entry and index in one batch. */
+  async makeOrphan(child: KnownToken): Promise<void> {
+    await this.#view.write([
+      { kind: 'put', path: `${ID}${child.id}`, value: encodeEntry({ ...child.entry, parent: '' }) },
+      { kind: 'delete', path: `${PARENT}${child.entry.parent}/${child.id}` },
+    ]);
+  }
+
+  async dropChildIndex(parent: string, child: string): Promise<void> {
+    await this.#view.delete(`${PARENT}${parent}/${child}`);
+  }
+
+  async remove({ id, entry }: KnownToken): Promise<void> {
+    const { accessor, parent } = entry;
+    await this.#view.write([
+      { kind: 'delete', path: `${ID}${id}` },
+      { kind: 'delete', path: `${ACCESSOR}${this.idOf(accessor)}` },
+      ...(parent === '' ? [] : [{ kind: 'delete', path: `${PARENT}${parent}/${id}` } as const]),
+      { kind: 'delete', path: `${ENDING}${id}` },
+    ]);
+  }
+
+  /** For a revocation whose token is gone already. */
+  async dropEnding(id: string): Promise<void> {
+    await this.#view.delete(`${ENDING}${id}`);
+  }
+
+  ids(): AsyncGenerator<string> {
+    return pages(this.#view, ID);
+  }
+
+  /** Of every token, page by page. */
+  async *accessors(): AsyncGenerator<string> {
+    for await (const name of pages(this.#view, ACCESSOR)) {
+      const id = await this.#accessorTarget(name);
+      const known = id === undefined ? undefined : await this.lookupId(id);
+      if (known !== undefined) yield known.entry.accessor;
+    }
+  }
+
+  /** Removes accessors and children's indexes whose token is gone; how many. */
+  async dropDangling(): Promise<number> {
+    let dropped = 0;
+    for await (const name of pages(this.#view, ACCESSOR)) {
+      const id = await this.#accessorTarget(name);
+      if (id !== undefined && (await this.#has(id))) continue;
+      await this.#view.delete(`${ACCESSOR}${name}`);
+      dropped += 1;
+    }
+    for await (const folder of pages(this.#view, PARENT)) {
+      for await (const child of pages(this.#view, `${PARENT}${folder}`)) {
+        if (await this.#has(child)) continue;
+        await this.#view.delete(`${PARENT}${folder}${child}`);
+        dropped += 1;
+      }
+    }
+    return dropped;
+  }
+
+  async #has(id: string): Promise<boolean> {
+    return (await this.#view.get(`${ID}${id}`)) !== undefined;
+  }
+
+  async #accessorTarget(name: string): Promise<string | undefined> {
+    const id = (await readObject(this.#view, `${ACCESSOR}${name}`))?.['id'];
+    return typeof id === 'string' ? id : undefined;
+  }
+
+  #makeRoot(random: Random, now: number, chosen?: string): IssuedToken {
+    const token = chosen ?? newTokenText(random);
     const entry: TokenEntry = {
-      format: 1,
-      accessor: base62(random, TOKEN_RANDOM_CHARACTERS),
+      format: 2,
+      type: 'service',
+      accessor: newAccessor(random),
       policies: ['root'],
       displayName: 'root',
       path: 'auth/token/root',
       createdAt: now,
-      ttlSeconds: 0,
-      orphan: true,
       metadata: {},
+      cubbyhole: random.uuid(),
+      ...UNLIMITED,
     };
-    const id = this.#digest(token);
+    return { token, id: this.idOf(token), entry };
+  }
+
+  #additions({ id, entry }: KnownToken): ViewChange[] {
+    const index = utf8(JSON.stringify({ format: 1, id }));
     const changes: ViewChange[] = [
-      { kind: 'put', path: `id/${id}`, value: utf8(JSON.stringify(entry)) },
-      {
-        kind: 'put',
-        path: `accessor/${this.#digest(entry.accessor)}`,
-        value: utf8(JSON.stringify({ format: 1, id })),
-      },
+      { kind: 'put', path: `${ID}${id}`, value: encodeEntry(entry) },
+      { kind: 'put', path: `${ACCESSOR}${this.idOf(entry.accessor)}`, value: index },
     ];
-    return { issued: { token, entry }, changes };
-  }
-
-  /** The token's entry; undefined if it is unknown or malformed. */
-  async lookup(token: string): Promise<TokenEntry | undefined> {
-    if (token === '' || token.length > TOKEN_CHARACTERS_MAX) return undefined;
-    const bytes = await this.#view.get(`id/${this.#digest(token)}`);
-    return bytes === undefined ? undefined : parseEntry(bytes);
-  }
-
-  /** The entry of the token with this accessor; undefined if there is none. */
-  async lookupAccessor(accessor: string): Promise<TokenEntry | undefined> {
-    if (accessor === '' || accessor.length > TOKEN_CHARACTERS_MAX) return undefined;
-    const bytes = await this.#view.get(`accessor/${this.#digest(accessor)}`);
-    const record: unknown = bytes === undefined ? undefined : JSON.parse(fromUtf8(bytes));
-    if (!isObject(record) || typeof record['id'] !== 'string') return undefined;
-    const entry = await this.#view.get(`id/${record['id']}`);
-    return entry === undefined ? undefined : parseEntry(entry);
-  }
-
-  /** Both records go in one batch; revoking an unknown token is no error. */
-  async revoke(token: string): Promise<void> {
-    const entry = await this.lookup(token);
-    if (entry === undefined) return;
-    await this.#view.write([
-      { kind: 'delete', path: `id/${this.#digest(token)}` },
-      { kind: 'delete', path: `accessor/${this.#digest(entry.accessor)}` },
-    ]);
-  }
-
-  #digest(value: string): string {
-    return createHmac('sha256', this.#salt).update(value).digest('hex');
+    if (entry.parent !== '') {
+      changes.push({ kind: 'put', path: `${PARENT}${entry.parent}/${id}`, value: utf8('{"format":1}') });
+    }
+    return changes;
   }
 }
 
-/** What a login found out. A token made by another token has metadata that its maker chose, and they prove nothing. */
-export function loginMetadataOf(entry: TokenEntry): TokenEntry['metadata'] {
-  return entry.path.startsWith('auth/token/') ? {} : entry.metadata;
+export function newTokenText(random: Random): string {
+  return `hvs.${base62(random, TOKEN_RANDOM_CHARACTERS)}`;
 }
 
-function parseEntry(bytes: Uint8Array): TokenEntry {
-  const value: unknown = JSON.parse(fromUtf8(bytes));
-  if (!isObject(value) || value['format'] !== 1 || !Array.isArray(value['policies'])) {
-    throw new LatchkeyError('storage_corrupt', 'a token entry has a format that this version does not know');
+export function newAccessor(random: Random): string {
+  return base62(random, TOKEN_RANDOM_CHARACTERS);
+}
+
+async function readObject(view: View, path: string) {
+  const bytes = await view.get(path);
+  const value = bytes === undefined ? undefined : parseJson(fromUtf8(bytes));
+  return isObject(value) ? value : undefined;
+}
+
+/** Every name of a folder, while records come and go. */
+async function* pages(view: View, folder: string): AsyncGenerator<string> {
+  let after: string | undefined;
+  for (;;) {
+    const names = await view.list(folder, after === undefined ? { limit: PAGE } : { after, limit: PAGE });
+    yield* names;
+    after = names.at(-1);
+    if (after === undefined || names.length < PAGE) return;
   }
-  return value as unknown as TokenEntry;
 }

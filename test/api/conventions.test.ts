@@ -114,12 +114,12 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'a wrapped answer, which this version does not have',
+    what: 'an answer to be wrapped for no time that can be read',
     method: 'GET',
     path: 'auth/token/lookup-self',
-    headers: { ...ROOT, 'x-vault-wrap-ttl': '60' },
+    headers: { ...ROOT, 'x-vault-wrap-ttl': 'soon' },
     status: 400,
-    errors: [/response wrapping is not in this version/],
+    errors: [/X-Vault-Wrap-TTL must be a duration/],
   },
   {
     what: 'init of a cluster that is there',

@@ -1,0 +1,67 @@
+// What the audit log gets to know of a request.
+
+import type { AuditedRequest, AuditedResponse } from '../audit/entry.ts';
+import { LatchkeyError } from '../base/errors.ts';
+import type { Response } from '../engine/engine.ts';
+import type { Authenticated, PipelineParts } from './steps.ts';
+
+export async function recordRequest(parts: PipelineParts, authenticated: Authenticated): Promise<void> {
+  await parts.audit.record({ ...entryOf(parts, authenticated), response: undefined, error: '' });
+}
+
+export async function recordResponse(
+  parts: PipelineParts,
+  authenticated: Authenticated,
+  { data, auth, bound, wrapped }: Response,
+): Promise<void> {
+  const response = {
+    data,
+    auth: auth === undefined ? undefined : { ...auth },
+    leaseId: bound?.leaseId ?? '',
+    wrapInfo: wrapped === undefined ? undefined : { ...wrapped },
+  };
+  await parts.audit.record({
+    ...entryOf(parts, authenticated),
+    response: response as AuditedResponse,
+    error: '',
+  });
+}
+
+/** Only the public text: what is private in an error is for the node's own log. */
+export async function recordRefusal(
+  parts: PipelineParts,
+  authenticated: Authenticated,
+  error: unknown,
+): Promise<void> {
+  const text = error instanceof LatchkeyError ? error.message : 'internal error';
+  await parts.audit.record({ ...entryOf(parts, authenticated), response: undefined, error: text });
+}
+
+function entryOf(parts: PipelineParts, authenticated: Authenticated) {
+  const { located, request, caller, use } = authenticated;
+  const mount = located.found?.mounted.entry;
+  const audited: AuditedRequest = {
+    id: request.id,
+    operation: request.operation,
+    path: located.call.path,
+    mountPoint: mount?.path ?? '',
+    mountType: mount?.type ?? '',
+    mountAccessor: mount?.accessor ?? '',
+    remoteAddress: request.remoteAddress,
+    input: request.input,
+    caller:
+      caller === undefined
+        ? undefined
+        : {
+            token: located.call.token ?? '',
+            accessor: caller.accessor,
+            displayName: caller.displayName,
+            policies: caller.policies,
+            metadata: caller.metadata,
+            entityId: caller.entityId,
+            tokenType: use?.entry.type ?? 'service',
+          },
+    wrapTtlSeconds: request.wrapTtlSeconds ?? 0,
+  };
+  return { timeMs: parts.clock.now(), request: audited };
+}

@@ -1,0 +1,122 @@
+// What sys/ asks of a tenure: each port of `system/ports.ts`, filled by the room that knows.
+
+import type { AuditBroker } from '../audit/broker.ts';
+import { explain } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { LeaseRoom } from '../lease/lease-room.ts';
+import type { Router } from '../mount/router.ts';
+import type { PolicyStore } from '../policy/policy-store.ts';
+import type {
+  AuditPort,
+  LeasePort,
+  PolicyPort,
+  RightsPort,
+  TenurePort,
+  WrappingPort,
+} from '../system/ports.ts';
+import { type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
+import type { Mounts } from './mounts.ts';
+import type { Rooms } from './rooms.ts';
+import type { TenureParts } from './tenure.ts';
+import { wrappingTokenOf } from './wrapping.ts';
+
+export function tenurePort(
+  parts: TenureParts,
+  rooms: Rooms,
+  { mounts, policies }: { readonly mounts: Mounts; readonly policies: PolicyStore },
+  end: (reason: string) => void,
+): TenurePort {
+  const { barrier, leadership, log } = parts;
+  return {
+    members: parts.members,
+    stepDown: () => end('step_down'),
+    keyStatus: () => barrier.keyStatus(),
+    rotate: async () => void (await barrier.rotate(leadership.fence)),
+    policies: policyPort(policies),
+    rights: rightsPort(rooms),
+    audit: auditPort(rooms.audit),
+    leases: leasePort(rooms.leases, rooms.router, log.child('lease')),
+    wrapping: wrappingPort(rooms),
+    mounts: () => mounts.list(),
+    mount: mounts.mount.bind(mounts),
+    // Before its engine is gone, which alone can end what it gave.
+    unmount: (path) => mounts.unmount(path, () => rooms.leases.revokePrefix(path, true)),
+  };
+}
+
+function policyPort(policies: PolicyStore): PolicyPort {
+  return {
+    list: () => policies.list(),
+    read: (name) => policies.read(name),
+    write: (name, text) => policies.write(name, text),
+    delete: (name) => policies.delete(name),
+  };
+}
+
+function rightsPort({ decider, tokens }: Rooms): RightsPort {
+  const subjectOf = (known: KnownToken | undefined) =>
+    known && { policies: known.entry.policies, loginMetadata: loginMetadataOf(known.entry) };
+  return {
+    capabilities: (subject, path) => decider.capabilities(subject, path),
+    reaches: (subject, mountPath) => decider.reaches(subject, mountPath),
+    resultantAcl: (subject) => decider.resultantAcl(subject),
+    subjectOfToken: async (token) => subjectOf(await tokens.find(token)),
+    subjectOfAccessor: async (accessor) => subjectOf(await tokens.findAccessor(accessor)),
+  };
+}
+
+function auditPort(audit: AuditBroker): AuditPort {
+  return {
+    list: () => audit.entries,
+    enable: (entry) => audit.enable(entry),
+    disable: (path) => audit.disable(path),
+    hash: (path, value) => audit.hash(path, value),
+  };
+}
+
+function leasePort(leases: LeaseRoom, router: Router, log: Logger): LeasePort {
+  let tidying = false;
+  return {
+    find: (id) => leases.find(id),
+    list: (prefix) => leases.list(prefix),
+    renew: (id, increment) => leases.renew(id, increment),
+    revoke: (id, sync) => leases.revoke(id, sync),
+    revokePrefix: (prefix, sync) => leases.revokePrefix(prefix, sync),
+    revokeForce: (prefix) => leases.revokeForce(prefix),
+    tidy: () => {
+      if (tidying) return false;
+      tidying = true;
+      leases
+        .tidy()
+        .catch((error: unknown) => log.warn('leases could not be tidied', { error: explain(error) }))
+        .finally(() => {
+          tidying = false;
+        });
+      return true;
+    },
+    irrevocable: () => {
+      const counts = new Map<string, number>();
+      for (const id of leases.irrevocable) {
+        const mount = router.find(id)?.mounted.entry.path ?? 'deleted mount';
+        counts.set(mount, (counts.get(mount) ?? 0) + 1);
+      }
+      return counts;
+    },
+  };
+}
+
+function wrappingPort({ wrapping, callTokens }: Rooms): WrappingPort {
+  const tokenOf = (request: Parameters<WrappingPort['unwrap']>[0]) =>
+    wrappingTokenOf({ input: request.input, token: callTokens.get(request)?.text });
+  return {
+    unwrap: async (request) => {
+      const presented = callTokens.get(request);
+      const token = tokenOf(request);
+      // Its own use was taken when it came in; one in the body is used here.
+      if (presented?.use !== undefined && presented.text === token) return wrapping.open(presented.use);
+      return wrapping.unwrap(token);
+    },
+    lookup: (request) => wrapping.describe(tokenOf(request)),
+    rewrap: (request) => wrapping.rewrap(tokenOf(request)),
+  };
+}

@@ -1,0 +1,37 @@
+// Batch tokens: the entry itself, encrypted by the barrier, is the token. Nothing is stored, and nothing can be revoked.
+
+import { utf8 } from '../base/bytes.ts';
+import { hasCode } from '../base/errors.ts';
+import { parseEntry, type TokenEntry } from './token-entry.ts';
+import { TOKEN_CHARACTERS_MAX } from './token-store.ts';
+
+/** Encrypts and decrypts what leaves the server and comes back; passed in, since this room has no keys. */
+export interface TokenCipher {
+  encrypt(plain: Uint8Array): Uint8Array;
+  /** @throws LatchkeyError storage_corrupt if the bytes are not what `encrypt` made. */
+  decrypt(record: Uint8Array): Promise<Uint8Array>;
+}
+
+const PREFIX = 'hvb.';
+
+export function isBatchText(token: string): boolean {
+  return token.startsWith(PREFIX);
+}
+
+export function encodeBatchToken(cipher: TokenCipher, entry: TokenEntry): string {
+  const record = cipher.encrypt(utf8(JSON.stringify(entry)));
+  return `${PREFIX}${Buffer.from(record).toString('base64url')}`;
+}
+
+/** Undefined for anything that this cluster did not make. */
+export async function decodeBatchToken(cipher: TokenCipher, token: string): Promise<TokenEntry | undefined> {
+  if (token.length > TOKEN_CHARACTERS_MAX || !/^hvb\.[A-Za-z0-9_-]+$/.test(token)) return undefined;
+  const record = new Uint8Array(Buffer.from(token.slice(PREFIX.length), 'base64url'));
+  try {
+    const entry = parseEntry(await cipher.decrypt(record), () => '');
+    return entry.type === 'batch' ? entry : undefined;
+  } catch (error) {
+    if (hasCode(error, 'storage_corrupt')) return undefined;
+    throw error;
+  }
+}

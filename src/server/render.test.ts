@@ -71,7 +71,27 @@ suite('dress', () => {
     const { status, body } = render({ auth }, 'write');
     assert.equal(status, 200);
     assert.equal(body.data, null);
-    assert.equal(JSON.stringify(body.auth), JSON.stringify(auth));
+    assert.equal(JSON.stringify(body.auth), JSON.stringify({ ...auth, mfa_requirement: null, num_uses: 0 }));
+  });
+
+  test('a lease and a wrapping token show in the envelope', () => {
+    const bound = { leaseId: 'db/creds/app/1', seconds: 60, renewable: true };
+    const secret = render({ data: { a: 1 }, bound }, 'read');
+    assert.deepEqual(
+      [secret.status, secret.body.lease_id, secret.body.lease_duration, secret.body.renewable],
+      [200, 'db/creds/app/1', 60, true],
+    );
+    const wrapped = {
+      token: 'hvs.w',
+      accessor: 'acc',
+      ttl: 30,
+      creation_time: '2026-01-01T00:00:00.000Z',
+      creation_path: 'secret/data/a',
+      wrapped_accessor: '',
+    };
+    const { status, body } = render({ wrapped }, 'read');
+    const { wrapped_accessor: _, ...shown } = wrapped;
+    assert.deepEqual([status, body.data, body.wrap_info], [200, null, shown]);
   });
 });
 

@@ -8,6 +8,10 @@ import { join } from 'node:path';
 
 const PATTERNS = ['src/**/*.test.ts', 'emulator/**/*.test.ts', 'test/**/*.test.ts'];
 const CHECK = 'test/leaks/no-secret-in-output.check.ts';
+/** A test that hangs fails with its name instead of using up CI's time; the slowest takes under a minute. */
+const TEST_MS_MAX = 300_000;
+/** A file whose process does not end after its tests would hold up the run for ever. */
+const SUITE_MS_MAX = 45 * 60_000;
 
 const ledger = await mkdtemp(join(tmpdir(), 'latchkey-ledger-'));
 const chosen = process.argv.slice(2);
@@ -21,7 +25,7 @@ process.exitCode = suite === 0 ? check : suite;
 /** Runs test files, shows their output and keeps a copy of it; gives the exit code. */
 function run(files: readonly string[], copy: string | undefined): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const child = spawn(process.execPath, ['--test', ...files], {
+  const child = spawn(process.execPath, ['--test', `--test-timeout=${TEST_MS_MAX}`, ...files], {
     env: { ...process.env, LATCHKEY_TEST_LEDGER: ledger },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -35,8 +39,13 @@ function run(files: readonly string[], copy: string | undefined): Promise<number
       file?.write(piece);
     });
   }
+  const deadline = setTimeout(() => {
+    console.error('The suite did not end in time: some test file keeps its process alive. It is ended now.');
+    child.kill();
+  }, SUITE_MS_MAX);
   child.once('error', reject);
   child.once('close', (code) => {
+    clearTimeout(deadline);
     if (file === undefined) resolve(code ?? 1);
     else file.end(() => resolve(code ?? 1));
   });

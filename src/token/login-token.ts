@@ -1,9 +1,9 @@
 // What a login gets: from an auth method's grant to a token, and from a token to the `auth` of an answer.
 
 import { LatchkeyError } from '../base/errors.ts';
+import { parseCidrs } from '../engine/bound-cidrs.ts';
 import type { AuthAnswer, LoginGrant } from '../engine/engine.ts';
 import { lifetimeOf, type TtlLimits } from '../engine/lifetime.ts';
-import { parseCidrs } from './bound-cidrs.ts';
 import { assertAssignable, normalizePolicies } from './policy-names.ts';
 import { secondsLeft, type TokenEntry } from './token-entry.ts';
 import type { TokenOrder } from './token-room.ts';

@@ -4,9 +4,9 @@ import { fromUtf8, utf8 } from '../base/bytes.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { isObject, type JsonObject, parseJson } from '../base/json.ts';
 import { KeyLock } from '../base/key-lock.ts';
+import { parseCidrs } from '../engine/bound-cidrs.ts';
 import type { Request, Response, Route, View } from '../engine/engine.ts';
 import { type FieldsOf, readFields } from '../engine/fields.ts';
-import { parseCidrs } from './bound-cidrs.ts';
 import { normalizePolicies } from './policy-names.ts';
 
 export type RoleTokenType = 'service' | 'batch' | 'default-service' | 'default-batch';

@@ -1,4 +1,4 @@
-// From where a token may be used.
+// From where a token, or what leads to one, may be used.
 
 import { BlockList, isIP } from 'node:net';
 import { LatchkeyError } from '../base/errors.ts';

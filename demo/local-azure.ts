@@ -20,11 +20,25 @@ export interface AzureAddresses {
   readonly adminUrl: string;
   readonly caFile: string;
   readonly keyVaultAudience: string;
+  readonly aksIssuerUrl: string;
+  readonly operatorObjectId: string;
 }
 
 interface Credentials {
   readonly clientId: string;
   readonly clientSecret: string;
+  readonly adminToken: string;
+}
+
+export interface ServicePrincipal {
+  readonly clientId: string;
+  readonly principalId: string;
+  readonly clientSecret: string;
+}
+
+export interface ServiceAccount {
+  readonly namespace: string;
+  readonly serviceAccount: string;
 }
 
 export interface VaultResource {
@@ -38,10 +52,12 @@ export interface IdentityResource {
   readonly principalId: string;
 }
 
-const SECRETS_ROLES: Readonly<Record<string, string>> = {
+const ROLES = {
   'Key Vault Secrets Officer': 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7',
   'Key Vault Secrets User': '4633458b-17de-408a-b874-0445c86b69e6',
-};
+  'Key Vault Crypto Officer': '14b46e9e-c2b7-41b4-b07b-48a6ebf60603',
+  'Key Vault Crypto Service Encryption User': 'e147488a-f6f5-4113-8e2d-b22465e65bf6',
+} as const;
 
 export class LocalAzure {
   readonly addresses: AzureAddresses;
@@ -89,15 +105,19 @@ export class LocalAzure {
 
   /** `az login --service-principal …` */
   async login(): Promise<void> {
+    this.#token = await this.#tokenFor('https://management.azure.com');
+  }
+
+  async #tokenFor(audience: string): Promise<string> {
     const form = new URLSearchParams({
       grant_type: 'client_credentials',
       client_id: this.#credentials.clientId,
       client_secret: this.#credentials.clientSecret,
-      scope: 'https://management.azure.com/.default',
+      scope: `${audience}/.default`,
     });
     const url = `${this.addresses.authorityUrl}/${this.addresses.tenantId}/oauth2/v2.0/token`;
     const answer = await this.#call('POST', url, form.toString(), 'application/x-www-form-urlencoded');
-    this.#token = String(answer['access_token']);
+    return String(answer['access_token']);
   }
 
   /** `az group create …` */
@@ -137,8 +157,8 @@ export class LocalAzure {
   }
 
   /** `az role assignment create …`; gives the id of the assignment. */
-  async assignRole(role: string, principalId: string, scope: string): Promise<string> {
-    const definition = `/subscriptions/${this.addresses.subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${SECRETS_ROLES[role]}`;
+  async assignRole(role: keyof typeof ROLES, principalId: string, scope: string): Promise<string> {
+    const definition = `/subscriptions/${this.addresses.subscriptionId}/providers/Microsoft.Authorization/roleDefinitions/${ROLES[role]}`;
     const path = `${scope}/providers/Microsoft.Authorization/roleAssignments/${randomUUID()}`;
     const answer = await this.#arm('PUT', path, '2022-04-01', {
       properties: { roleDefinitionId: definition, principalId, principalType: 'ServicePrincipal' },
@@ -149,6 +169,49 @@ export class LocalAzure {
   /** `az role assignment delete …` */
   async deleteRoleAssignment(id: string): Promise<void> {
     await this.#arm('DELETE', id, '2022-04-01');
+  }
+
+  /** `az keyvault key create …`, by whoever is logged in: that takes a role on the vault's data. */
+  async createKey(vaultUri: string, name: string): Promise<void> {
+    const token = await this.#tokenFor(this.addresses.keyVaultAudience);
+    const body = JSON.stringify({ kty: 'RSA', key_size: 2048, key_ops: ['wrapKey', 'unwrapKey'] });
+    await this.#call(
+      'POST',
+      `${vaultUri}/keys/${name}/create?api-version=7.5`,
+      body,
+      'application/json',
+      token,
+    );
+  }
+
+  /** `az ad sp create-for-rbac …`; that is Graph on Azure, and the admin port here. */
+  async createServicePrincipal(displayName: string): Promise<ServicePrincipal> {
+    const { clientId, principalId, clientSecret } = await this.#admin('applications', { displayName });
+    return {
+      clientId: String(clientId),
+      principalId: String(principalId),
+      clientSecret: String(clientSecret),
+    };
+  }
+
+  /** `az identity federated-credential create …`: the identity may be used by whoever shows the account's token. */
+  async trustServiceAccount(
+    identity: IdentityResource,
+    name: string,
+    account: ServiceAccount,
+  ): Promise<void> {
+    await this.#arm('PUT', `${identity.id}/federatedIdentityCredentials/${name}`, '2023-01-31', {
+      properties: {
+        issuer: this.addresses.aksIssuerUrl,
+        subject: `system:serviceaccount:${account.namespace}:${account.serviceAccount}`,
+        audiences: ['api://AzureADTokenExchange'],
+      },
+    });
+  }
+
+  /** The token that AKS keeps in each pod of a service account. */
+  async aksToken(account: ServiceAccount): Promise<string> {
+    return String((await this.#admin('aks-tokens', { ...account }))['token']);
   }
 
   /** Names of the secrets of a vault, asked for as the identity would: a token from IMDS, then Key Vault. */
@@ -165,6 +228,17 @@ export class LocalAzure {
     const answer = await this.#call('GET', `${vaultUri}/secrets?api-version=7.5`, undefined, '', token);
     const items = answer['value'] as readonly { id: string }[];
     return items.map((item) => new URL(item.id).pathname.split('/')[2] ?? '');
+  }
+
+  /** What belongs to Graph or to a cluster is not in ARM; the emulator does it at its admin port. */
+  async #admin(path: string, body: Record<string, string>): Promise<Record<string, unknown>> {
+    const reply = await fetch(`${this.addresses.adminUrl}/${path}`, {
+      method: 'POST',
+      headers: { 'x-admin-token': this.#credentials.adminToken },
+      body: JSON.stringify(body),
+    });
+    if (!reply.ok) throw new Error(`POST /${path} at the admin port gave ${reply.status}`);
+    return (await reply.json()) as Record<string, unknown>;
   }
 
   #groupPath(group: string): string {

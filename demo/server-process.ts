@@ -24,6 +24,11 @@ export interface SealStanza {
   readonly authority_host: string;
   readonly imds_endpoint: string;
   readonly ca_cert: string;
+  /** Chooses the key variant. */
+  readonly key_name?: string;
+  /** `file:///…` or the secret itself. It, or a token's file, takes the place of the managed identity. */
+  readonly client_secret?: string;
+  readonly federated_token_file?: string;
   /** Further lines of the stanza, as they stand in HCL. */
   readonly further?: string;
 }
@@ -56,7 +61,7 @@ export class ServerProcess {
 
   /** Writes the config file anew; the next start reads it. */
   async configure(place: ServerPlace, dataFolder: string, seal: SealStanza | undefined): Promise<void> {
-    await writeFile(this.configFile, hclOf(place, dataFolder, seal));
+    await writeFile(this.configFile, hclOf(place, dataFolder, seal), { mode: 0o600 });
   }
 
   get isRunning(): boolean {
@@ -119,15 +124,22 @@ ${seal === undefined ? '' : stanzaOf(seal)}`;
 
 function stanzaOf(seal: SealStanza): string {
   return `seal "azurekeyvault" {
-  tenant_id            = "${seal.tenant_id}"
-  vault_uri            = "${seal.vault_uri}"
-  use_managed_identity = true
-  client_id            = "${seal.client_id}"
-
+  tenant_id = "${seal.tenant_id}"
+  vault_uri = "${seal.vault_uri}"
+  client_id = "${seal.client_id}"
+${chosenLines(seal)}
   # Only because this Azure is a local one; on Azure itself leave these out and write vault_name.
   authority_host = "${seal.authority_host}"
   imds_endpoint  = "${seal.imds_endpoint}"
   ca_cert        = "${seal.ca_cert}"
 ${seal.further ?? ''}}
 `;
+}
+
+/** Where the KEK is, and how to sign in. */
+function chosenLines({ key_name, client_secret, federated_token_file }: SealStanza): string {
+  const isOther = client_secret !== undefined || federated_token_file !== undefined;
+  const members = Object.entries({ key_name, client_secret, federated_token_file });
+  const lines = members.flatMap(([key, value]) => (value === undefined ? [] : [`  ${key} = "${value}"\n`]));
+  return `${isOther ? '' : '  use_managed_identity = true\n'}${lines.join('')}`;
 }

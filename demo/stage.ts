@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { until } from './conditions.ts';
 import { type IdentityResource, LocalAzure, type VaultResource } from './local-azure.ts';
 import { choosePorts } from './ports.ts';
-import { ServerProcess } from './server-process.ts';
+import { type SealStanza, type ServerPlace, ServerProcess } from './server-process.ts';
 
 export const GROUP = 'my-resource-group';
 export const VAULT = 'my-vault-for-auto-unseal';
@@ -14,6 +14,7 @@ export const IDENTITY = 'vault-identity';
 export const LOCATION = 'eastus';
 export const SECRET_NAME = 'vault-unseal-key';
 
+/** Where a cluster's KEK is, and who fetches it. */
 export interface Cluster {
   readonly vault: VaultResource;
   readonly identity: IdentityResource;
@@ -26,6 +27,12 @@ export class Stage {
   #cluster: Cluster | undefined;
   #roleAssignment = '';
   #servers: readonly ServerProcess[] = [];
+  /** Of all clusters: the story ends up with two. */
+  readonly #processes: {
+    readonly server: ServerProcess;
+    readonly place: ServerPlace;
+    readonly data: string;
+  }[] = [];
   #rootToken = '';
   /** Every secret that the story has met, for the test that looks for them in the logs. */
   readonly secrets: string[] = [];
@@ -79,21 +86,47 @@ export class Stage {
 
   /** Writes vault-0.hcl to vault-2.hcl on one shared store. */
   async prepareServers(firstPort: number): Promise<readonly ServerProcess[]> {
-    const { azure, cluster } = this;
-    const data = join(this.folder, 'data');
-    await mkdir(data, { mode: 0o700 });
     const ports = await choosePorts(firstPort);
-    const seal = {
-      tenant_id: azure.addresses.tenantId,
-      vault_uri: cluster.vault.vaultUri,
-      client_id: cluster.identity.clientId,
-      authority_host: azure.addresses.authorityUrl,
-      imds_endpoint: azure.addresses.imdsUrl,
-      ca_cert: azure.addresses.caFile,
-    };
+    const seal = this.stanzaOf(this.cluster);
     const places = ports.map((pair, index) => ({ name: `vault-${index}`, folder: this.folder, ...pair }));
-    this.#servers = await Promise.all(places.map((place) => ServerProcess.prepare(place, data, seal)));
+    this.#servers = await Promise.all(places.map((place) => this.#prepare(place, 'data', seal)));
     return this.#servers;
+  }
+
+  /** A server of another cluster: a store of its own, and a key of the Key Vault for its KEK. */
+  async prepareKeyServer(name: string, cluster: Cluster, keyName: string): Promise<ServerProcess> {
+    const [pair] = await choosePorts(0);
+    if (pair === undefined) throw new Error('there is no free port');
+    const seal = { ...this.stanzaOf(cluster), key_name: keyName };
+    return this.#prepare({ name, folder: this.folder, ...pair }, `data-${name}`, seal);
+  }
+
+  async #prepare(place: ServerPlace, dataFolder: string, seal: SealStanza): Promise<ServerProcess> {
+    const data = join(this.folder, dataFolder);
+    await mkdir(data, { mode: 0o700, recursive: true });
+    const server = await ServerProcess.prepare(place, data, seal);
+    this.#processes.push({ server, place, data });
+    return server;
+  }
+
+  /** With the managed identity of the cluster. */
+  stanzaOf({ vault, identity }: Cluster): SealStanza {
+    const { addresses } = this.azure;
+    return {
+      tenant_id: addresses.tenantId,
+      vault_uri: vault.vaultUri,
+      client_id: identity.clientId,
+      authority_host: addresses.authorityUrl,
+      imds_endpoint: addresses.imdsUrl,
+      ca_cert: addresses.caFile,
+    };
+  }
+
+  /** Gives one server another seal stanza; it takes effect at its next start. */
+  async reconfigure(server: ServerProcess, seal: SealStanza): Promise<void> {
+    const found = this.#processes.find((candidate) => candidate.server === server);
+    if (found === undefined) throw new Error(`${server.name} is not on this stage`);
+    await server.configure(found.place, found.data, seal);
   }
 
   /** The server that leads now, once one does. */
@@ -110,7 +143,7 @@ export class Stage {
 
   /** Ends every process and removes the folder. */
   async clear(keepFolder: boolean): Promise<void> {
-    await Promise.allSettled(this.#servers.map((server) => server.stop('SIGKILL')));
+    await Promise.allSettled(this.#processes.map(({ server }) => server.stop('SIGKILL')));
     await this.#azure?.stop();
     if (!keepFolder) await rm(this.folder, { recursive: true, force: true });
   }

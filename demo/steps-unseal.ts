@@ -1,8 +1,8 @@
 // Steps 6 to 8: a crash, rights taken away and given back, and the whole cluster at once.
 
-import { runLatchkey } from './command-line.ts';
 import { expect, until } from './conditions.ts';
-import { type ServerProcess, unsealed } from './server-process.ts';
+import { forbiddenWith, startAndAwait } from './restarts.ts';
+import { unsealed } from './server-process.ts';
 import { SECRET_NAME, type Stage, VAULT } from './stage.ts';
 import type { Step } from './step.ts';
 
@@ -73,21 +73,8 @@ async function takeAndGiveRights(stage: Stage): Promise<readonly string[]> {
   await azure.deleteRoleAssignment(reader);
   await server.stop('SIGTERM');
   server.start();
-  const { value: why } = await until(`${server.name} to say why it is sealed`, async () => {
-    const status = await server.client.sealStatus();
-    return status.sealed ? status.lastError : undefined;
-  });
-  expect(
-    why.class === 'keyvault_forbidden_rbac' && why.httpStatus === 403,
-    `a 403 by RBAC, not ${why.class}`,
-  );
-  const printed = await runLatchkey(server, ['status'], stage.rootToken);
-  expect(printed.code === 2, `\`status\` to exit with 2, not ${printed.code}`);
-  for (const words of [cluster.identity.clientId, 'getSecret', VAULT, 'az role assignment create']) {
-    expect(printed.stdout.includes(words), `\`status\` to name ${words}:\n${printed.stdout}`);
-  }
   seen.push('no role at all: it answers, sealed, and `status` says:');
-  seen.push(...printed.stdout.split('\n').filter((line) => /^(Why sealed|To mend it|\s+az )/.test(line)));
+  seen.push(...(await forbiddenWith(server, [cluster.identity.clientId, 'getSecret', VAULT])));
 
   const pid = server.pid;
   const givenAt = performance.now();
@@ -113,14 +100,6 @@ async function restartAll(stage: Stage): Promise<readonly string[]> {
     `unsealed after ${times.join(', ')} ms; the secret reads back from each node`,
     `the KEK is still the secret ${SECRET_NAME} of ${VAULT}`,
   ];
-}
-
-/** Milliseconds from the start of the process until it says unsealed. */
-async function startAndAwait(server: ServerProcess): Promise<number> {
-  const startedAt = performance.now();
-  server.start();
-  await until(`${server.name} to unseal`, () => unsealed(server));
-  return Math.round(performance.now() - startedAt);
 }
 
 async function readEverywhere(stage: Stage): Promise<void> {

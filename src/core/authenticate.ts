@@ -1,6 +1,6 @@
 // Who asks: takes one use of the token, and makes the engine's request.
 
-import { LatchkeyError } from '../base/errors.ts';
+import { hasCode, LatchkeyError } from '../base/errors.ts';
 import type { Caller, Operation, Request } from '../engine/engine.ts';
 import type { Found } from '../mount/router.ts';
 import { isRoot, type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
@@ -79,5 +79,11 @@ function operationOf(call: Call): Operation {
 async function withExistence(request: Request, found: Found | undefined): Promise<Request> {
   const exists = found?.match?.route.exists;
   if (request.operation !== 'update' || exists === undefined) return request;
-  return (await exists(request)) ? request : { ...request, operation: 'create' };
+  try {
+    return (await exists(request)) ? request : { ...request, operation: 'create' };
+  } catch (error) {
+    // What is wrong with the request is told by the handler: only to a caller who may ask.
+    if (hasCode(error, 'bad_request')) return request;
+    throw error;
+  }
 }

@@ -113,9 +113,9 @@ export class TokenTree {
         await this.#belongings.endLeasesOf(id);
         await this.#belongings.wipeCubbyhole(known.entry.cubbyhole);
         const leaseId = leaseIdOf(known);
-        await this.#store.remove(known);
-        // After the token: a lease without a token is found out when it runs out, a token without one never ends.
+        // The token goes last: as long as it is there, a crash leaves something that is found and ended once more.
         if (leaseId !== '') await this.#belongings.forgetLease(leaseId);
+        await this.#store.remove(known);
       }
       if (parent !== '') this.#endings.delete(id);
       return true;

@@ -20,6 +20,7 @@ import type {
 } from './server/config/config.ts';
 import type { Listener, ListenerOptions } from './server/listener.ts';
 import type { AdjustableLogger, LogFormat, LogLevel } from './server/log.ts';
+import type { MetricsRegistry } from './server/metrics/registry.ts';
 import type { Server } from './server/server.ts';
 
 const parts = { clock: systemClock, random: systemRandom };
@@ -163,6 +164,7 @@ async function openServer(
     import('./audit/socket/socket-sink.ts'),
   ]);
   const cluster = await openCluster(config, log);
+  const metrics = await openMetrics();
   const [first] = config.listeners;
   if (first === undefined) throw new LatchkeyError('config_invalid', 'the configuration has no listener');
   const node = new Node({
@@ -177,6 +179,8 @@ async function openServer(
     openStorage: open,
     storageType: config.storage.type,
     system: systemRoom,
+    metrics,
+    process: { metrics },
     auditSinks: new Map([fileSinkType, stdoutSinkType, socketSinkType].map((type) => [type.type, type])),
     auditDevices: [],
     engines: new Map([[kvEngine.type, kvEngine]]),
@@ -203,6 +207,17 @@ async function openServer(
   const server = new Server(node, listeners, cluster, config.pidFile, log);
   node.start();
   return server;
+}
+
+async function openMetrics(): Promise<MetricsRegistry> {
+  const { MetricsRegistry: Registry } = await import('./server/metrics/registry.ts');
+  return new Registry({
+    prefix: 'vault',
+    hostInNames: undefined,
+    hostLabel: undefined,
+    prometheus: true,
+    clock: systemClock,
+  });
 }
 
 async function openCluster(config: ServerConfig, log: Logger): Promise<ClusterListener | undefined> {

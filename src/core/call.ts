@@ -23,6 +23,8 @@ export interface Call {
   readonly help: boolean;
   /** False with `X-Vault-No-Request-Forwarding`: answer 307 instead of forwarding. */
   readonly mayForward: boolean;
+  /** A standby asks whether this may be done here; it does it itself. The answer is empty. */
+  readonly onlyDecide?: boolean;
   readonly remoteAddress: string;
   readonly listener: ListenerTraits;
   readonly signal: AbortSignal;

@@ -15,6 +15,9 @@ export interface Fault extends Omit<FaultView, 'attempts' | 'nextAttemptAt'> {
 const WAIT_MS_MAX: Readonly<Record<SealRetry, number>> = { backoff: 30_000, slow: 60_000, rare: 600_000 };
 const FIRST_WAIT_MS = 500;
 
+export const ALTERED =
+  'The root key opened, but the record core/root-keys does not carry its MAC: the storage was altered or mixed up.';
+
 export function faultOf(error: unknown, sealName: string): Fault {
   if (error instanceof SealFault) {
     const { facts } = error;

@@ -4,6 +4,7 @@
 import type { Clock } from '../base/clock.ts';
 import { explain } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import { HEARTBEAT_INTERVAL_MS, type MemberEcho } from '../cluster/members.ts';
 import { type ActiveLink, connectToActive } from '../cluster/standby.ts';
 import type { Leader } from '../storage/election.ts';
@@ -15,6 +16,7 @@ export interface FollowerParts {
   readonly nodeId: string;
   /** What the heartbeat says of this node. */
   readonly echo: MemberEcho;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -87,15 +89,18 @@ export class Follower {
 
   /** Not awaited by the loop: a hung active node must not keep this one from seeing its successor. */
   #heartbeat(signal: AbortSignal): void {
-    const { clock, echo, log } = this.#parts;
+    const { clock, echo, log, metrics } = this.#parts;
     const link = this.#link?.active;
     if (link === undefined || clock.monotonic() < this.#nextHeartbeatAt) return;
     this.#nextHeartbeatAt = clock.monotonic() + HEARTBEAT_INTERVAL_MS;
+    const startedAt = clock.monotonic();
     link.heartbeat(echo, signal).then(
       () => {
+        metrics.sample('ha.rpc.client.echo', clock.monotonic() - startedAt);
         if (this.#link?.active === link) this.#lastEchoAt = clock.monotonic();
       },
       (error: unknown) => {
+        metrics.count('ha.rpc.client.echo.errors');
         if (!signal.aborted) log.debug('the active node did not hear this one', { error: explain(error) });
       },
     );

@@ -3,6 +3,7 @@
 import type { Clock } from '../base/clock.ts';
 import { explain } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Advert, Leadership } from '../storage/election.ts';
 import type { Stores } from './stores.ts';
 import type { Tenure } from './tenure.ts';
@@ -10,6 +11,7 @@ import type { Tenure } from './tenure.ts';
 export interface LeadershipParts {
   readonly advert: Advert;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   readonly log: Logger;
   /** Opens the tenure; `end` ends it from within, with a reason. */
   openTenure(stores: Stores, leadership: Leadership, end: (reason: EndReason) => void): Promise<Tenure>;
@@ -54,7 +56,7 @@ async function leadOnce(
   leadership: Leadership,
   session: AbortSignal,
 ): Promise<EndReason> {
-  const { clock, log } = parts;
+  const { clock, log, metrics } = parts;
   const { promise: ended, resolve: end } = Promise.withResolvers<EndReason>();
   const over = new AbortController();
   leadership.lost.addEventListener('abort', () => end('lead_lost'), { once: true });
@@ -64,12 +66,19 @@ async function leadOnce(
   watchClock(clock, over.signal, () => end('clock_jumped'));
   try {
     const startedAt = clock.monotonic();
-    await using tenure = await parts.openTenure(stores, leadership, end);
+    const took = (from: number) => clock.monotonic() - from;
+    await using tenure = await parts.openTenure(stores, leadership, end).catch((error: unknown) => {
+      metrics.sample('core.leadership_setup_failed', took(startedAt));
+      throw error;
+    });
+    const leadingSince = clock.monotonic();
+    metrics.sample('core.post_unseal', took(startedAt));
     parts.serving(tenure);
     const openedIn = Math.round(clock.monotonic() - startedAt);
     log.info('node state: standby -> active', { epoch: leadership.fence.epoch, opened_in_ms: openedIn });
     const reason = await ended;
     parts.serving(undefined);
+    metrics.sample('core.leadership_lost', took(leadingSince));
     log.info('node state: active -> standby', { reason, epoch: leadership.fence.epoch });
     return reason;
   } finally {

@@ -4,12 +4,14 @@ import type { AuditDeviceEntry } from '../audit/audit-table.ts';
 import type { AuditSinkType } from '../audit/device.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import type { ClusterListener } from '../cluster/active.ts';
 import type { EngineType } from '../engine/engine.ts';
 import type { TtlLimits } from '../engine/lifetime.ts';
 import type { Seal } from '../seal/seal.ts';
 import type { Advert } from '../storage/election.ts';
+import type { ProcessPort } from '../system/ports.ts';
 import type { SystemRoom } from '../system/system-engine.ts';
 import type { OpenStorage } from './stores.ts';
 
@@ -23,6 +25,8 @@ export interface NodeParts {
   /** For seal-status, also before the storage was opened. */
   readonly storageType: string;
   readonly system: SystemRoom;
+  readonly metrics: Metrics;
+  readonly process: ProcessPort;
   /** Kinds of audit devices, by name. */
   readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
   /** Of the config's `audit` stanzas. */

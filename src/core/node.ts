@@ -4,14 +4,25 @@
 import type { SecretBytes } from '../base/bytes.ts';
 import { hasCode, LatchkeyError } from '../base/errors.ts';
 import { ForwardFault } from '../cluster/wire.ts';
-import type { Request } from '../engine/engine.ts';
 import { type RouteMatch, RouteTable } from '../mount/route-match.ts';
-import type { InitRequest, InitResult, LeaderView, NodePort, SealView } from '../system/ports.ts';
+import type {
+  InFlightView,
+  InitRequest,
+  InitResult,
+  LeaderView,
+  NodePort,
+  ProcessPort,
+  SealView,
+} from '../system/ports.ts';
 import type { Answer, Call, CallHandler } from './call.ts';
 import { Follower } from './follower.ts';
+import { InFlight } from './in-flight.ts';
 import { initializeNode } from './init-node.ts';
 import { CORE_PREFIX } from './layout.ts';
 import { keepLeading } from './leadership.ts';
+import { answerLocally, answerUnchecked, isOpenHere } from './local-answer.ts';
+import { MeasuredSeal } from './measured-seal.ts';
+import { nodeReadings } from './node-metrics.ts';
 import type { NodeParts } from './node-parts.ts';
 import { openTenure } from './open-tenure.ts';
 import { combineShares, verifyRecoveryShares } from './recovery.ts';
@@ -32,18 +43,23 @@ export class Node implements CallHandler, NodePort {
   readonly #follower: Follower;
   readonly #shares: ShareCollection;
   readonly #local: RouteTable;
+  readonly #inFlight: InFlight;
+  readonly #seal: MeasuredSeal;
   readonly #stop = new AbortController();
   #tenure: Tenure | undefined;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(parts: NodeParts) {
-    const { clock, random, log } = parts;
-    this.#parts = parts;
+    const { clock, random, log, metrics } = parts;
+    this.#seal = new MeasuredSeal(parts.seal, metrics, clock);
+    this.#parts = { ...parts, seal: this.#seal };
+    this.#inFlight = new InFlight(clock);
     this.#door = new StoreDoor(parts.openStorage, random, clock);
     this.#unsealer = new Unsealer({
       door: this.#door,
-      seal: parts.seal,
+      seal: this.#seal,
       clusterIdPin: parts.clusterId,
+      metrics,
       clock,
       random,
       log: log.child('unsealer'),
@@ -52,11 +68,13 @@ export class Node implements CallHandler, NodePort {
     this.#follower = new Follower({
       nodeId: advert.nodeId,
       echo: { ...advert, hostname, version },
+      metrics,
       clock,
       log: log.child('standby'),
     });
     this.#shares = new ShareCollection(random);
     this.#local = new RouteTable(parts.system.localRoutes(this, () => clock.now()));
+    metrics.watch(() => this.#readings());
   }
 
   /** Starts the unsealer and everything behind it; returns at once. */
@@ -86,24 +104,32 @@ export class Node implements CallHandler, NodePort {
 
   /** @throws LatchkeyError for every refusal. */
   async handle(call: Call): Promise<Answer> {
+    using _ = this.#inFlight.enter(call);
     const local = call.path.startsWith('sys/')
       ? this.#local.match(call.path.slice('sys/'.length))
       : undefined;
-    if (local !== undefined) {
-      if (local.route.access === 'open') return answerLocally(local, call);
-      return this.#sealThisNode(call);
-    }
-    if (this.#unsealer.session === undefined) throw new LatchkeyError('sealed', 'Vault is sealed');
-    return this.#serve(call);
+    // Awaited here, so that the call is in flight until it is answered.
+    if (local !== undefined) return await this.#answerForItself(local, call);
+    if (this.#unsealer.session === undefined) throw sealed();
+    return await this.#serve(call);
   }
 
   /** For the cluster port: a call that a standby forwarded. */
   async serveForwarded(call: Call): Promise<Answer> {
     if (this.#tenure === undefined) throw new LatchkeyError('no_active_node', 'this node does not lead');
-    return this.#tenure.run(call);
+    using _ = this.#inFlight.enter(call);
+    return await this.#tenure.run(call);
   }
 
   // --- NodePort -----------------------------------------------------------------------------------------------------
+
+  get process(): ProcessPort {
+    return this.#parts.process;
+  }
+
+  inFlight(): readonly InFlightView[] {
+    return this.#inFlight.list();
+  }
 
   async sealView(): Promise<SealView> {
     const { seal, storageType } = this.#parts;
@@ -220,6 +246,7 @@ export class Node implements CallHandler, NodePort {
         {
           advert: this.#parts.advert,
           clock: this.#parts.clock,
+          metrics: this.#parts.metrics,
           log: this.#parts.log,
           openTenure: (opened, leadership, end) => openTenure(this.#parts, this, opened, leadership, end),
           serving: (tenure) => {
@@ -242,7 +269,7 @@ export class Node implements CallHandler, NodePort {
     for (;;) {
       const answer = await this.#serveOnce(call);
       if (answer !== undefined) return answer;
-      if (this.#unsealer.session === undefined) throw new LatchkeyError('sealed', 'Vault is sealed');
+      if (this.#unsealer.session === undefined) throw sealed();
       if (clock.monotonic() >= deadline) return this.#redirect();
       await clock.sleep(HOLD_STEP_MS, call.signal);
     }
@@ -253,11 +280,22 @@ export class Node implements CallHandler, NodePort {
     try {
       if (this.#tenure !== undefined) return await this.#tenure.run(call);
       if (!call.mayForward) return this.#follower.leader === undefined ? undefined : this.#redirect();
-      const { link } = this.#follower;
-      if (link === undefined) return undefined;
-      return decodeAnswer(await link.send(encodeCall(call), call.signal));
+      return await this.#forward(call);
     } catch (error) {
       if (hasCode(error, 'no_active_node') && mayRepeat(error, call)) return undefined;
+      throw error;
+    }
+  }
+
+  async #forward(call: Call): Promise<Answer | undefined> {
+    const { link } = this.#follower;
+    const { metrics } = this.#parts;
+    if (link === undefined) return undefined;
+    using _ = metrics.time('ha.rpc.client.forward');
+    try {
+      return decodeAnswer(await link.send(encodeCall(call), call.signal));
+    } catch (error) {
+      if (error instanceof ForwardFault) metrics.count('ha.rpc.client.forward.errors');
       throw error;
     }
   }
@@ -266,6 +304,33 @@ export class Node implements CallHandler, NodePort {
     const origin = this.#follower.leader?.advert.apiAddress;
     if (origin === undefined) throw new LatchkeyError('no_active_node', 'no active Vault instance found');
     return { kind: 'redirect', origin };
+  }
+
+  /** Never by another node: `sys/seal`, metrics and kin are about the node that was asked. */
+  async #answerForItself(local: RouteMatch, call: Call): Promise<Answer> {
+    if (isOpenHere(local, call)) return answerLocally(local, call);
+    if (local.route.pattern === 'seal') return this.#sealThisNode(call);
+    if (this.#unsealer.session === undefined) return answerUnchecked(local, call, sealed());
+    if (this.#tenure !== undefined) return this.#tenure.run(call);
+    return this.#answerOnceAllowed(local, call);
+  }
+
+  /** On a standby the active node checks the token, and writes it down; the answer is this node's own. */
+  async #answerOnceAllowed(local: RouteMatch, call: Call): Promise<Answer> {
+    if (call.wrapTtl !== undefined) {
+      throw new LatchkeyError('bad_request', 'what a standby says of itself cannot be wrapped');
+    }
+    const nobody = new LatchkeyError('no_active_node', 'no active Vault instance found');
+    if (this.#follower.link === undefined && local.route.unchecked !== undefined) {
+      return answerUnchecked(local, call, nobody);
+    }
+    try {
+      const verdict = await this.#serve({ ...call, onlyDecide: true });
+      return verdict.kind === 'redirect' || call.help ? verdict : await answerLocally(local, call);
+    } catch (error) {
+      if (!hasCode(error, 'no_active_node')) throw error;
+      return answerUnchecked(local, call, error);
+    }
   }
 
   /** `sys/seal` seals the node that is asked, so it is neither open nor forwarded. */
@@ -278,6 +343,24 @@ export class Node implements CallHandler, NodePort {
       );
     }
     return this.#tenure.run(call);
+  }
+
+  #readings() {
+    const unsealer = this.#unsealer;
+    const { record } = unsealer;
+    return nodeReadings({
+      hasRead: unsealer.hasRead,
+      isInitialized: record !== undefined,
+      isUnsealed: unsealer.session !== undefined,
+      isActive: this.isActive,
+      clusterName: record?.clusterName ?? '',
+      unsealState: unsealer.state,
+      secondsInState: unsealer.secondsInState,
+      fault: unsealer.fault,
+      now: this.#parts.clock.now(),
+      inFlight: this.#inFlight.size,
+      secondsSinceSealSuccess: this.#seal.secondsSinceSuccess,
+    });
   }
 
   /** Resolves once this node is unsealed and knows who leads. */
@@ -297,28 +380,6 @@ function mayRepeat(error: LatchkeyError, call: Call): boolean {
   return isRead || !(error instanceof ForwardFault) || error.delivery === 'not_delivered';
 }
 
-async function answerLocally(local: RouteMatch, call: Call): Promise<Answer> {
-  const { route, params } = local;
-  if (call.help) {
-    return {
-      kind: 'response',
-      response: { dress: 'raw', data: { help: route.help, see_also: null } },
-      mountType: '',
-    };
-  }
-  const operation = call.verb === 'write' ? 'update' : call.verb;
-  const handler = route.operations[operation];
-  if (handler === undefined) throw new LatchkeyError('unsupported_operation', 'unsupported operation');
-  const request: Request = {
-    id: call.id,
-    operation,
-    path: call.path.slice('sys/'.length),
-    params,
-    input: call.input,
-    caller: undefined,
-    remoteAddress: call.remoteAddress,
-    listener: call.listener,
-    signal: call.signal,
-  };
-  return { kind: 'response', response: await handler(request), mountType: 'system' };
+function sealed(): LatchkeyError {
+  return new LatchkeyError('sealed', 'Vault is sealed');
 }

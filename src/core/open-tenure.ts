@@ -41,6 +41,7 @@ export async function openTenure(
       auditDevices: parts.auditDevices,
       node,
       members: () => membersOf(parts, members),
+      metrics: parts.metrics,
       clock,
       random,
       log,

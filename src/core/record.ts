@@ -1,12 +1,18 @@
 // What the audit log gets to know of a request.
 
-import type { AuditedRequest, AuditedResponse } from '../audit/entry.ts';
+import type { AuditEntry, AuditedRequest, AuditedResponse } from '../audit/entry.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Response } from '../engine/engine.ts';
 import type { Authenticated, PipelineParts } from './steps.ts';
 
 export async function recordRequest(parts: PipelineParts, authenticated: Authenticated): Promise<void> {
-  await parts.audit.record({ ...entryOf(parts, authenticated), response: undefined, error: '' });
+  using _ = parts.metrics.time('audit.log_request');
+  try {
+    await parts.audit.record({ ...entryOf(parts, authenticated), response: undefined, error: '' });
+  } catch (error) {
+    parts.metrics.count('audit.log_request_failure');
+    throw error;
+  }
 }
 
 export async function recordResponse(
@@ -20,7 +26,7 @@ export async function recordResponse(
     leaseId: bound?.leaseId ?? '',
     wrapInfo: wrapped === undefined ? undefined : { ...wrapped },
   };
-  await parts.audit.record({
+  await recordOutcome(parts, {
     ...entryOf(parts, authenticated),
     response: response as AuditedResponse,
     error: '',
@@ -34,7 +40,17 @@ export async function recordRefusal(
   error: unknown,
 ): Promise<void> {
   const text = error instanceof LatchkeyError ? error.message : 'internal error';
-  await parts.audit.record({ ...entryOf(parts, authenticated), response: undefined, error: text });
+  await recordOutcome(parts, { ...entryOf(parts, authenticated), response: undefined, error: text });
+}
+
+async function recordOutcome({ audit, metrics }: PipelineParts, entry: AuditEntry): Promise<void> {
+  using _ = metrics.time('audit.log_response');
+  try {
+    await audit.record(entry);
+  } catch (error) {
+    metrics.count('audit.log_response_failure');
+    throw error;
+  }
 }
 
 function entryOf(parts: PipelineParts, authenticated: Authenticated) {

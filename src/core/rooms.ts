@@ -23,6 +23,7 @@ import {
   POLICY_PREFIX,
   TOKEN_PREFIX,
 } from './layout.ts';
+import { measuredView } from './measured-view.ts';
 import { deleteAll, Mounts } from './mounts.ts';
 import type { PresentedToken } from './steps.ts';
 import type { TenureParts } from './tenure.ts';
@@ -60,7 +61,7 @@ export async function openRooms(
   end: (reason: string) => void,
 ): Promise<Rooms> {
   const { barrier, leadership, clock, random, log } = parts;
-  const view = (prefix: string) => barrier.view(prefix, leadership.fence);
+  const view = (prefix: string) => measuredView(barrier.view(prefix, leadership.fence), parts.metrics);
   const table = await MountTable.open(view(CORE_PREFIX));
   const used = await UsedMark.open(view(CORE_PREFIX));
   const policies = await PolicyStore.open(view(POLICY_PREFIX));

@@ -4,6 +4,7 @@
 import type { AuditBroker } from '../audit/broker.ts';
 import type { Clock } from '../base/clock.ts';
 import type { LatchkeyError } from '../base/errors.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Caller, Request, Response } from '../engine/engine.ts';
 import type { TtlLimits } from '../engine/lifetime.ts';
 import type { LeaseRoom } from '../lease/lease-room.ts';
@@ -21,6 +22,7 @@ export interface PipelineParts {
   readonly leases: LeaseRoom;
   readonly wrapping: Wrapping;
   readonly clock: Clock;
+  readonly metrics: Metrics;
   /** Of the mount that answers a path. */
   limits(path: string): TtlLimits;
   /** Remembers that a token was used; before the first answer that depended on one. */

@@ -8,6 +8,7 @@ import type { SecretBytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import type { EngineType, Request } from '../engine/engine.ts';
 import type { TtlLimits } from '../engine/lifetime.ts';
@@ -33,6 +34,7 @@ export interface TenureParts {
   readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
   readonly auditDevices: readonly AuditDeviceEntry[];
   members(): readonly MemberView[];
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -74,10 +76,11 @@ export class Tenure implements AsyncDisposable {
     if (this.#ended.signal.aborted)
       throw new LatchkeyError('no_active_node', 'this node has just stopped leading');
     const { used, callTokens, ...rooms } = this.#rooms;
-    const { leadership, clock } = this.#parts;
+    const { leadership, clock, metrics } = this.#parts;
     const parts: PipelineParts = {
       ...rooms,
       clock,
+      metrics,
       markUsed: () => used.set(),
       rememberToken: (request: Request, presented: PresentedToken) => void callTokens.set(request, presented),
       holds: () => leadership.holds(),

@@ -6,10 +6,11 @@ import { formatDuration } from '../base/durations.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { KeyLock } from '../base/key-lock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import { type Seal, SealFault, type SealStage } from '../seal/seal.ts';
 import type { FaultView, UnsealState } from '../system/ports.ts';
-import { faultOf, waitAfter } from './fault.ts';
+import { ALTERED, faultOf, waitAfter } from './fault.ts';
 import {
   contextOf,
   parseRootKeys,
@@ -25,6 +26,7 @@ export interface UnsealerParts {
   readonly seal: Seal;
   /** `cluster_id` of the config: data of another cluster is refused. */
   readonly clusterIdPin: string | undefined;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -45,6 +47,7 @@ export class Unsealer {
   readonly #parts: UnsealerParts;
   readonly #lock = new KeyLock();
   #state: UnsealState = 'starting';
+  #stateSince: number;
   #record: RootKeyRecord | undefined;
   #readOnce = false;
   #sealKey = '';
@@ -60,6 +63,11 @@ export class Unsealer {
 
   constructor(parts: UnsealerParts) {
     this.#parts = parts;
+    this.#stateSince = parts.clock.monotonic();
+  }
+
+  get secondsInState(): number {
+    return (this.#parts.clock.monotonic() - this.#stateSince) / 1_000;
   }
 
   get state(): UnsealState {
@@ -252,6 +260,7 @@ export class Unsealer {
     const found = await this.#find();
     if (found === undefined) return undefined;
     const { stores, stored } = found;
+    using _ = this.#parts.metrics.time('core.unseal');
     if (this.#state === 'starting' || this.#state === 'not_initialized') {
       this.#enter('unsealing', 'a cluster was found');
     }
@@ -337,6 +346,7 @@ export class Unsealer {
   #failed(error: unknown): number {
     const { clock, log, random, seal } = this.#parts;
     this.#attempts += 1;
+    this.#parts.metrics.count('latchkey.unseal.failures_total');
     const fault = faultOf(error, seal.name);
     const wait = waitAfter(fault, this.#attempts, random);
     this.#fault = { ...fault, attempts: this.#attempts, nextAttemptAt: clock.now() + wait };
@@ -355,6 +365,7 @@ export class Unsealer {
 
   #enter(state: UnsealState, reason: string): void {
     if (state !== this.#state) {
+      this.#stateSince = this.#parts.clock.monotonic();
       this.#parts.log.info(`seal state: ${this.#state} -> ${state}`, { reason });
     }
     this.#state = state;
@@ -385,6 +396,3 @@ function wrongShares(cause?: unknown): LatchkeyError {
   const message = 'failed to decrypt keys from storage: the shares do not give back the key';
   return new LatchkeyError('bad_request', message, { cause });
 }
-
-const ALTERED =
-  'The root key opened, but the record core/root-keys does not carry its MAC: the storage was altered or mixed up.';

@@ -33,6 +33,7 @@ export function decodeCall(bytes: Uint8Array, signal: AbortSignal): Call {
     help: value['help'] === true,
     // A forwarded call is never forwarded again: two nodes that each think the other leads would play tennis.
     mayForward: false,
+    ...(value['onlyDecide'] === true ? { onlyDecide: true } : {}),
     remoteAddress: text(value, 'remoteAddress'),
     listener: { loopback: listener['loopback'] === true, sealDetail: listener['sealDetail'] === true },
     signal,

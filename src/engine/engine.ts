@@ -32,6 +32,10 @@ export interface ListenerTraits {
   readonly loopback: boolean;
   /** `unauthenticated_seal_detail`: seal-status may name identity, action, resource and remedy. */
   readonly sealDetail: boolean;
+  /** `unauthenticated_metrics_access`: sys/metrics asks for no token. */
+  readonly openMetrics?: boolean;
+  /** `unauthenticated_in_flight_requests_access`: sys/in-flight-req asks for no token. */
+  readonly openInFlight?: boolean;
 }
 
 export interface Request {
@@ -130,6 +134,8 @@ export type HealthCondition = 'active' | 'standby' | 'standby_unreachable' | 'se
 export interface Response {
   readonly dress?: Dress;
   readonly data?: JsonValue;
+  /** The body as it is, in place of JSON: sys/metrics for Prometheus. */
+  readonly text?: { readonly contentType: string; readonly body: string };
   readonly auth?: AuthAnswer;
   /** The pipeline turns it into a token and fills `auth`. */
   readonly login?: LoginGrant;
@@ -167,6 +173,10 @@ export interface Route {
   readonly access?: Access;
   /** Answered by the node that was asked, in every state, and never forwarded. */
   readonly local?: boolean;
+  /** Of a local route: the listeners on which it asks for no token. */
+  readonly openOn?: (listener: ListenerTraits) => boolean;
+  /** Of a local route: its answer while nobody can check a token. Without it the node refuses then. */
+  readonly unchecked?: Handler;
   /** Tells create from update. */
   readonly exists?: (request: Request) => Promise<boolean>;
   readonly help: string;

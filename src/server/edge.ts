@@ -170,7 +170,7 @@ class Edge {
     reply.code(rendered.status).headers({ ...this.#options.standingHeaders, ...rendered.headers });
     if (this.#options.connections.closing) reply.header('Connection', 'close');
     if (rendered.body === undefined) return reply.send();
-    reply.header('Content-Type', 'application/json');
+    if (rendered.headers['Content-Type'] === undefined) reply.header('Content-Type', 'application/json');
     // As bytes: Fastify adds a charset to the type of a string.
     return reply.send(Buffer.from(rendered.body));
   }

@@ -10,7 +10,7 @@ export interface Rendered {
   readonly status: number;
   /** Beside those that every answer carries. */
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON ending in a newline; undefined for none. */
+  /** JSON ending in a newline, unless the headers say otherwise; undefined for none. */
   readonly body: string | undefined;
 }
 
@@ -30,6 +30,10 @@ export function renderAnswer(answer: Answer, asked: Asked): Rendered {
   }
   const { response, mountType } = answer;
   if (response.health !== undefined) return renderHealth(response, healthStatus(response.health));
+  if (response.text !== undefined) {
+    const { contentType, body } = response.text;
+    return { status: 200, headers: { 'Content-Type': contentType }, body };
+  }
   if (isNothing(response, asked.verb)) return renderRefusal({ status: 404, errors: [] });
   const status = statusFor(response);
   if (status === 204) return { status, headers: {}, body: undefined };

@@ -76,8 +76,37 @@ export interface InitResult {
   readonly warnings: readonly string[];
 }
 
+export interface InFlightView {
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  readonly remoteAddress: string;
+  readonly verb: string;
+  /** Below `/v1/`, without the query. */
+  readonly path: string;
+}
+
+/** `public`: only what `sys/seal-status` says to everybody as well. */
+export type MetricsScope = 'all' | 'public';
+
+export interface MetricsPort {
+  /** Undefined if the configuration switches it off. */
+  prometheus(
+    scope: MetricsScope,
+  ): Promise<{ readonly contentType: string; readonly text: string } | undefined>;
+  /** As go-metrics shows it. */
+  json(scope: MetricsScope): JsonObject;
+}
+
+/** What the process knows beside the node; main.ts brings it. */
+export interface ProcessPort {
+  readonly metrics: MetricsPort;
+}
+
 /** Answered by the node that was asked, in every state. */
 export interface NodePort {
+  readonly process: ProcessPort;
+  inFlight(): readonly InFlightView[];
   /** @throws LatchkeyError storage_unavailable while the storage was never read. */
   sealView(): Promise<SealView>;
   /** @throws LatchkeyError sealed, or storage_unavailable. */

@@ -4,7 +4,9 @@ import type { EngineType, Route } from '../engine/engine.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { capabilitiesRoutes } from './capabilities-routes.ts';
 import { healthRoutes } from './health.ts';
+import { inFlightRoutes } from './in-flight-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
+import { metricsRoutes } from './metrics-routes.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
@@ -21,7 +23,12 @@ export interface SystemRoom {
 
 /** Routes that every node answers for itself, in every state. `now` in milliseconds since the epoch. */
 export function localRoutes(port: NodePort, now: () => number): readonly Route[] {
-  return [...sealRoutes(port), ...healthRoutes(port, now)];
+  return [
+    ...sealRoutes(port),
+    ...healthRoutes(port, now),
+    ...metricsRoutes(port.process.metrics),
+    ...inFlightRoutes(port),
+  ];
 }
 
 /** The whole of sys/, as the active node mounts it. */

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import type { JsonObject } from '../../src/base/json.ts';
 import { silentLogger } from '../../src/base/log.ts';
+import { noMetrics } from '../../src/base/metrics.ts';
 import { systemRandom } from '../../src/base/random.ts';
 import type { Call, Verb } from '../../src/core/call.ts';
 import { initializeCluster } from '../../src/core/init.ts';
@@ -158,6 +159,8 @@ export class Bench implements AsyncDisposable {
         cubbyhole: cubbyholeEngine,
         leaseTtl: { defaultSeconds: 768 * HOUR, maxSeconds: 768 * HOUR },
         node: {
+          process: { metrics: { prometheus: unused, json: () => ({}) } },
+          inFlight: () => [],
           sealView: unused,
           leader: unused,
           initialize: unused,
@@ -169,6 +172,7 @@ export class Bench implements AsyncDisposable {
         auditSinks: new Map(),
         auditDevices: [],
         members: () => [],
+        metrics: noMetrics,
         clock: this.clock,
         random: systemRandom,
         log: silentLogger,

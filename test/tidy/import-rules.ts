@@ -55,6 +55,7 @@ const HOMES: readonly { package: RegExp; home: string; dynamic?: boolean }[] = [
   { package: /^lmdb$/, home: 'src/storage/lmdb/' },
   { package: /^etcd3$/, home: 'src/storage/etcd/' },
   { package: /^pg$/, home: 'src/storage/postgresql/' },
+  { package: /^prom-client$/, home: 'src/server/metrics/', dynamic: true },
   { package: /^commander$/, home: 'src/cli/' },
 ];
 

@@ -1,0 +1,86 @@
+// The gauges of a node, which hold in every state and from the first second: what it is, and why it is not unsealed.
+
+import type { Reading } from '../base/metrics.ts';
+import { LATCHKEY_VERSION, VAULT_API_VERSION } from '../base/version.ts';
+import type { FaultView, UnsealState } from '../system/ports.ts';
+
+export interface NodeFacts {
+  /** False until the storage has said whether there is a cluster. */
+  readonly hasRead: boolean;
+  readonly isInitialized: boolean;
+  readonly isUnsealed: boolean;
+  readonly isActive: boolean;
+  /** Empty while it is not known. */
+  readonly clusterName: string;
+  readonly unsealState: UnsealState;
+  readonly secondsInState: number;
+  readonly fault: FaultView | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly inFlight: number;
+  readonly secondsSinceSealSuccess: number | undefined;
+}
+
+const NODE_STATES = ['starting', 'uninitialized', 'sealed', 'standby', 'active'] as const;
+const UNSEAL_STATES: readonly UnsealState[] = [
+  'starting',
+  'not_initialized',
+  'awaiting_shares',
+  'unsealing',
+  'fault',
+  'operator',
+  'unsealed',
+];
+
+export function nodeReadings(facts: NodeFacts): readonly Reading[] {
+  const { fault } = facts;
+  const cluster = { cluster: facts.clusterName };
+  const readings: Reading[] = [
+    { name: 'core.unsealed', value: Number(facts.isUnsealed), labels: cluster },
+    { name: 'core.active', value: Number(facts.isActive), labels: cluster },
+    { name: 'core.in_flight_requests', value: facts.inFlight },
+    {
+      name: 'latchkey.build_info',
+      value: 1,
+      labels: { version: LATCHKEY_VERSION, api_version: VAULT_API_VERSION },
+    },
+    ...oneOf('latchkey.node_state', NODE_STATES, nodeState(facts)),
+    ...oneOf('latchkey.unseal.state', UNSEAL_STATES, facts.unsealState),
+    { name: 'latchkey.unseal.attempts', value: fault?.attempts ?? 0 },
+    { name: 'latchkey.unseal.state_seconds', value: facts.secondsInState },
+    { name: 'runtime.alloc_bytes', value: process.memoryUsage().heapUsed },
+    { name: 'runtime.sys_bytes', value: process.memoryUsage.rss() },
+  ];
+  if (fault !== undefined) {
+    const { stage, class: faultClass, seal } = fault;
+    readings.push({
+      name: 'latchkey.unseal.last_error',
+      value: 1,
+      labels: { stage, class: faultClass, seal },
+    });
+  }
+  if (fault?.nextAttemptAt !== undefined) {
+    const seconds = Math.max(0, fault.nextAttemptAt - facts.now) / 1_000;
+    readings.push({ name: 'latchkey.unseal.next_attempt_seconds', value: seconds });
+  }
+  if (facts.secondsSinceSealSuccess !== undefined) {
+    readings.push({ name: 'latchkey.seal.last_success_seconds', value: facts.secondsSinceSealSuccess });
+  }
+  return readings;
+}
+
+function nodeState(facts: NodeFacts): (typeof NODE_STATES)[number] {
+  if (!facts.hasRead) return 'starting';
+  if (!facts.isInitialized) return 'uninitialized';
+  if (!facts.isUnsealed) return 'sealed';
+  return facts.isActive ? 'active' : 'standby';
+}
+
+/** A series for every state, so that an alert finds a zero and not an absence. */
+function oneOf(
+  name: 'latchkey.node_state' | 'latchkey.unseal.state',
+  all: readonly string[],
+  now: string,
+): Reading[] {
+  return all.map((state) => ({ name, value: Number(state === now), labels: { state } }));
+}

@@ -85,7 +85,10 @@ function handle(parts: PipelineParts, recorded: Recorded): Promise<Handled> {
 }
 
 /** Under Vault's name for it: `secret/` is `secret-`. */
-function timeOfMount({ metrics }: PipelineParts, { located, request }: Authenticated): Disposable | undefined {
+function timeOfMount(
+  { metrics }: PipelineParts,
+  { located, request }: Authenticated,
+): Disposable | undefined {
   const mount = located.found?.mounted.entry.path.replaceAll('/', '-');
   if (mount === undefined) return undefined;
   return metrics.time('route.{operation}.{mount}', { operation: request.operation, mount });

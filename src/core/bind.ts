@@ -31,11 +31,22 @@ async function bindLogin(
     .replaceAll('/', '-');
   const displayName = login.displayName === '' ? mountName : `${mountName}-${login.displayName}`;
   const now = parts.clock.now();
-  const grant = { ...login, displayName };
+  const tokenType = tokenTypeOf(login.tokenType, found?.mounted.entry.tokenType);
+  const grant = { ...login, displayName, tokenType };
   const { order, warnings } = planLogin(grant, call.path, parts.limits(call.path), now);
   const { token, entry } = await parts.tokens.issue(order);
   const all = [...(response.warnings ?? []), ...warnings];
   return { ...response, auth: authAnswerOf(token, entry, now), warnings: all };
+}
+
+/** The mount's `service` and `batch` leave no choice; its `default-…` say what a login is that leaves it open. */
+function tokenTypeOf(
+  wanted: LoginGrant['tokenType'],
+  mount: LoginGrant['tokenType'] | '',
+): 'service' | 'batch' {
+  if (mount === 'service' || mount === 'batch') return mount;
+  if (mount === 'default-batch') return wanted?.endsWith('service') ? 'service' : 'batch';
+  return wanted?.endsWith('batch') ? 'batch' : 'service';
 }
 
 async function bindLease(

@@ -32,9 +32,11 @@ export async function runPipeline(parts: PipelineParts, call: Call): Promise<Ans
   try {
     const decided = await decide(parts, authenticated);
     const recorded = await record(parts, decided);
-    const handled = await handle(parts, recorded);
-    const bound = await bindStep(parts, handled);
-    const wrapped = await wrapStep(parts, bound);
+    const wrapped = await whileMounted(parts, recorded, async () => {
+      const handled = await handle(parts, recorded);
+      const bound = await bindStep(parts, handled);
+      return wrapStep(parts, bound);
+    });
     return await finish(parts, wrapped);
   } finally {
     // The last use ends the token, whatever came of it.
@@ -73,6 +75,15 @@ async function objection(
 async function record(parts: PipelineParts, decided: Decided): Promise<Recorded> {
   await recordRequest(parts, decided.authenticated);
   return { step: 'recorded', decided };
+}
+
+/** The mount is neither taken away nor changed before what it hands out is bound, so that it can be ended with it. */
+async function whileMounted<T>(parts: PipelineParts, recorded: Recorded, act: () => Promise<T>): Promise<T> {
+  const { authenticated } = recorded.decided;
+  const mounted = authenticated.located.found?.mounted;
+  if (mounted === undefined) return act();
+  using _inside = await orRecord(parts, authenticated, async () => mounted.enter());
+  return act();
 }
 
 function handle(parts: PipelineParts, recorded: Recorded): Promise<Handled> {

@@ -24,7 +24,9 @@ import {
   TOKEN_PREFIX,
 } from './layout.ts';
 import { measuredView } from './measured-view.ts';
+import { limitsOf } from './mount-views.ts';
 import { deleteAll, Mounts } from './mounts.ts';
+import { Moves } from './moves.ts';
 import type { PresentedToken } from './steps.ts';
 import type { TenureParts } from './tenure.ts';
 import { tenurePort } from './tenure-ports.ts';
@@ -89,25 +91,32 @@ export async function openRooms(
     router,
     engines: parts.engines,
     view: view(MOUNT_PREFIX),
+    clock,
     random,
+    log: log.child('mounts'),
+    leaseTtl: parts.leaseTtl,
     open,
+    // While its engine is still there, which alone can end what it gave.
+    endLeases: (path) => rooms.leases.revokePrefix(path, true),
   });
   closing.use(mounts);
   await mounts.openAll();
-  const limits = (path: string) => limitsOf(router, parts.leaseTtl, path);
+  const limits = (path: string) => limitsOf(router.find(path)?.mounted.entry, parts.leaseTtl);
   const ground: Ground = { parts, router, view, limits };
   const { tokens, leases, roles } = await openCallers(ground, closing);
   const wrapping = new Wrapping({ tokens, view: view(CUBBYHOLE_PREFIX), clock });
   const callTokens = new WeakMap<Request, PresentedToken>();
   const rooms: Rooms = { audit, decider, router, tokens, leases, wrapping, used, callTokens, limits };
-  const port = tenurePort(parts, rooms, { mounts, policies }, end);
+  const moves = new Moves({ mounts, clock, random, log: log.child('mounts') });
+  closing.use(moves);
+  const port = tenurePort(parts, rooms, { mounts, moves, policies }, end);
   const builtIns: readonly [string, EngineType, string][] = [
     ['sys/', parts.system.engine(parts.node, port, () => clock.now()), 'system/'],
     ['auth/token/', tokenEngineOf(ground, rooms, roles, policies), TOKEN_PREFIX],
     ['cubbyhole/', parts.cubbyhole, CUBBYHOLE_PREFIX],
   ];
   for (const [path, type, prefix] of builtIns) {
-    const entry = builtIn(random, path, type.type);
+    const entry = await table.builtIn(builtIn(random, path, type.type));
     router.mount(entry, await open(entry, type, view(prefix)));
   }
   leases.start();
@@ -194,14 +203,6 @@ function tokenEngineOf(ground: Ground, rooms: Rooms, roles: TokenRoles, policies
     hasSudo: async (caller, path) => (await rooms.decider.capabilities(caller, path)).includes('sudo'),
     policyExists: async (name) => (await policies.read(name).catch(() => undefined)) !== undefined,
   });
-}
-
-/** The mount's own values, where it was given some. */
-function limitsOf(router: Router, system: TtlLimits, path: string): TtlLimits {
-  const entry = router.find(path)?.mounted.entry;
-  const maxSeconds = entry?.maxLeaseTtlSeconds || system.maxSeconds;
-  const defaultSeconds = Math.min(entry?.defaultLeaseTtlSeconds || system.defaultSeconds, maxSeconds);
-  return { defaultSeconds, maxSeconds };
 }
 
 function recordOf(change: ReturnType<TenureParts['barrier']['encrypt']>): Uint8Array {

@@ -9,6 +9,7 @@ import type { PolicyStore } from '../policy/policy-store.ts';
 import type {
   AuditPort,
   LeasePort,
+  MountPort,
   PolicyPort,
   RightsPort,
   TenurePort,
@@ -16,6 +17,7 @@ import type {
 } from '../system/ports.ts';
 import { type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
 import type { Mounts } from './mounts.ts';
+import type { Moves } from './moves.ts';
 import type { Rooms } from './rooms.ts';
 import type { TenureParts } from './tenure.ts';
 import { wrappingTokenOf } from './wrapping.ts';
@@ -23,7 +25,11 @@ import { wrappingTokenOf } from './wrapping.ts';
 export function tenurePort(
   parts: TenureParts,
   rooms: Rooms,
-  { mounts, policies }: { readonly mounts: Mounts; readonly policies: PolicyStore },
+  {
+    mounts,
+    moves,
+    policies,
+  }: { readonly mounts: Mounts; readonly moves: Moves; readonly policies: PolicyStore },
   end: (reason: string) => void,
 ): TenurePort {
   const { barrier, leadership, log } = parts;
@@ -37,10 +43,18 @@ export function tenurePort(
     audit: auditPort(rooms.audit),
     leases: leasePort(rooms.leases, rooms.router, log.child('lease')),
     wrapping: wrappingPort(rooms),
-    mounts: () => mounts.list(),
-    mount: mounts.mount.bind(mounts),
-    // Before its engine is gone, which alone can end what it gave.
-    unmount: (path) => mounts.unmount(path, () => rooms.leases.revokePrefix(path, true)),
+    mounts: mountPort(mounts, moves),
+  };
+}
+
+function mountPort(mounts: Mounts, moves: Moves): MountPort {
+  return {
+    list: () => mounts.list(),
+    mount: (request) => mounts.mount(request),
+    unmount: (path) => mounts.unmount(path),
+    tune: (path, tuning) => mounts.tune(path, tuning),
+    move: (from, to) => moves.start(from, to),
+    moveStatus: (id) => moves.find(id),
   };
 }
 

@@ -166,7 +166,10 @@ export type Handler = (request: Request) => Promise<Response>;
 export type Access = 'open' | 'token' | 'sudo';
 
 export interface Route {
-  /** Segments separated by `/`; `{name}` is one segment, `{name*}` the rest (may be empty, must be last). */
+  /**
+   * Segments separated by `/`; `{name}` is one segment, `{name*}` none, one or many. There is one of those at most; what
+   * stands after it ends the path.
+   */
   readonly pattern: string;
   readonly operations: Readonly<Partial<Record<Operation, Handler>>>;
   readonly fields?: Fields;

@@ -10,8 +10,15 @@ export interface RouteMatch {
 interface CompiledRoute {
   readonly route: Route;
   /** Literal text, or undefined for a named segment. */
-  readonly segments: readonly { readonly literal?: string; readonly name?: string }[];
+  readonly segments: readonly Segment[];
+  /** Stands between `segments` and `tail`, and takes none, one or many. */
   readonly restName: string | undefined;
+  readonly tail: readonly Segment[];
+}
+
+interface Segment {
+  readonly literal?: string;
+  readonly name?: string;
 }
 
 export class RouteTable {
@@ -40,27 +47,43 @@ export class RouteTable {
 
 function compile(route: Route): CompiledRoute {
   const parts = route.pattern === '' ? [] : route.pattern.split('/');
-  const last = parts.at(-1);
-  const rest = last?.match(/^\{(\w+)\*\}$/);
-  const restName = rest?.[1];
-  const fixed = restName === undefined ? parts : parts.slice(0, -1);
-  const segments = fixed.map((part) => {
-    const name = part.match(/^\{(\w+)\}$/)?.[1];
-    return name === undefined ? { literal: part } : { name };
-  });
-  return { route, segments, restName };
+  const rest = parts.findIndex((part) => part.endsWith('*}'));
+  if (rest < 0) return { route, segments: parts.map(segmentOf), restName: undefined, tail: [] };
+  return {
+    route,
+    segments: parts.slice(0, rest).map(segmentOf),
+    restName: parts[rest]?.match(/^\{(\w+)\*\}$/)?.[1],
+    tail: parts.slice(rest + 1).map(segmentOf),
+  };
+}
+
+function segmentOf(part: string): Segment {
+  const name = part.match(/^\{(\w+)\}$/)?.[1];
+  return name === undefined ? { literal: part } : { name };
 }
 
 function fit(compiled: CompiledRoute, path: readonly string[]): Record<string, string> | undefined {
-  const { segments, restName } = compiled;
-  if (restName === undefined ? path.length !== segments.length : path.length < segments.length)
-    return undefined;
+  const { segments, restName, tail } = compiled;
+  const least = segments.length + tail.length;
+  if (restName === undefined ? path.length !== least : path.length < least) return undefined;
   const params: Record<string, string> = {};
+  if (!fitAll(segments, path, 0, params)) return undefined;
+  const end = path.length - tail.length;
+  if (!fitAll(tail, path, end, params)) return undefined;
+  if (restName !== undefined) params[restName] = path.slice(segments.length, end).join('/');
+  return params;
+}
+
+function fitAll(
+  segments: readonly Segment[],
+  path: readonly string[],
+  from: number,
+  params: Record<string, string>,
+): boolean {
   for (const [index, segment] of segments.entries()) {
-    const given = path[index] ?? '';
-    if (segment.literal !== undefined && segment.literal !== given) return undefined;
+    const given = path[from + index] ?? '';
+    if (segment.literal !== undefined && segment.literal !== given) return false;
     if (segment.name !== undefined) params[segment.name] = given;
   }
-  if (restName !== undefined) params[restName] = path.slice(segments.length).join('/');
-  return params;
+  return true;
 }

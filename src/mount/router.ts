@@ -2,13 +2,8 @@
 
 import type { Engine } from '../engine/engine.ts';
 import type { MountEntry } from './mount-table.ts';
-import { type RouteMatch, RouteTable } from './route-match.ts';
-
-export interface Mounted {
-  readonly entry: MountEntry;
-  readonly engine: Engine;
-  readonly routes: RouteTable;
-}
+import { Mounted } from './mounted.ts';
+import type { RouteMatch } from './route-match.ts';
 
 export interface Found {
   readonly mounted: Mounted;
@@ -21,7 +16,7 @@ export class Router {
   readonly #mounts = new Map<string, Mounted>();
 
   mount(entry: MountEntry, engine: Engine): Mounted {
-    const mounted = { entry, engine, routes: new RouteTable(engine.routes) };
+    const mounted = new Mounted(entry, engine);
     this.#mounts.set(entry.path, mounted);
     return mounted;
   }
@@ -35,6 +30,10 @@ export class Router {
 
   get mounts(): readonly Mounted[] {
     return [...this.#mounts.values()];
+  }
+
+  at(path: string): Mounted | undefined {
+    return this.#mounts.get(path);
   }
 
   find(path: string): Found | undefined {

@@ -140,14 +140,49 @@ export interface MountView {
   readonly kind: 'secret' | 'auth' | 'system';
   /** As `sys/mounts` shows it. */
   readonly info: JsonObject;
+  /** As `sys/mounts/…/tune` shows it. */
+  readonly tuning: JsonObject;
 }
 
-export interface MountRequest {
-  /** Ends in `/`. */
+/** Settings of a mount; what is undefined stays as it is. Lengths in seconds, 0 for the system's own. */
+export interface MountTuning {
+  readonly description?: string | undefined;
+  readonly options?: Readonly<Record<string, string>> | undefined;
+  readonly defaultLeaseTtlSeconds?: number | undefined;
+  readonly maxLeaseTtlSeconds?: number | undefined;
+  readonly listingVisibility?: string | undefined;
+  readonly auditNonHmacRequestKeys?: readonly string[] | undefined;
+  readonly auditNonHmacResponseKeys?: readonly string[] | undefined;
+  readonly passthroughRequestHeaders?: readonly string[] | undefined;
+  readonly allowedResponseHeaders?: readonly string[] | undefined;
+  readonly tokenType?: 'default-service' | 'default-batch' | 'service' | 'batch' | undefined;
+  readonly forceNoCache?: boolean | undefined;
+}
+
+export interface MountRequest extends MountTuning {
+  /** Ends in `/`; an auth method's begins with `auth/`. */
   readonly path: string;
   readonly type: string;
-  readonly description: string;
-  readonly options: Readonly<Record<string, string>>;
+  readonly local: boolean;
+  readonly sealWrap: boolean;
+}
+
+export interface MoveView {
+  readonly from: string;
+  readonly to: string;
+  readonly status: 'in-progress' | 'success' | 'failure';
+}
+
+/** @throws LatchkeyError bad_request from each, in Vault's words where it has some. */
+export interface MountPort {
+  list(): readonly MountView[];
+  mount(request: MountRequest): Promise<void>;
+  unmount(path: string): Promise<void>;
+  /** Gives warnings. */
+  tune(path: string, tuning: MountTuning): Promise<readonly string[]>;
+  /** In the background; the id under which `moveStatus` knows it. */
+  move(from: string, to: string): string;
+  moveStatus(id: string): MoveView | undefined;
 }
 
 export interface AuditDeviceView {
@@ -236,7 +271,5 @@ export interface TenurePort {
   readonly rights: RightsPort;
   readonly leases: LeasePort;
   readonly wrapping: WrappingPort;
-  mounts(): readonly MountView[];
-  mount(request: MountRequest): Promise<void>;
-  unmount(path: string): Promise<void>;
+  readonly mounts: MountPort;
 }

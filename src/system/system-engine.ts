@@ -2,6 +2,7 @@
 
 import type { EngineType, Route } from '../engine/engine.ts';
 import { auditRoutes } from './audit-routes.ts';
+import { authRoutes } from './auth-routes.ts';
 import { capabilitiesRoutes } from './capabilities-routes.ts';
 import { healthRoutes } from './health.ts';
 import { inFlightRoutes } from './in-flight-routes.ts';
@@ -40,11 +41,12 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
       routes: [
         ...localRoutes(node, now),
         ...tenureRoutes(tenure),
-        ...mountRoutes(tenure),
+        ...mountRoutes(tenure.mounts),
+        ...authRoutes(tenure.mounts),
         ...auditRoutes(tenure.audit),
         ...policyRoutes(tenure.policies),
         ...capabilitiesRoutes(tenure.rights),
-        ...uiRoutes(tenure),
+        ...uiRoutes({ mounts: () => tenure.mounts.list(), rights: tenure.rights }),
         ...leaseRoutes(tenure.leases, tenure.rights, now),
         ...wrappingRoutes(tenure.wrapping),
       ],

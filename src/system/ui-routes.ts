@@ -6,9 +6,14 @@ import type { JsonObject } from '../base/json.ts';
 import { isObject } from '../base/json.ts';
 import { VAULT_API_VERSION } from '../base/version.ts';
 import type { Request, Response, Route } from '../engine/engine.ts';
-import type { MountView, RightsPort, TenurePort } from './ports.ts';
+import type { MountView, RightsPort } from './ports.ts';
 
-type UiPort = Pick<TenurePort, 'mounts'> & { readonly rights: Pick<RightsPort, 'reaches'> };
+interface UiPort {
+  mounts(): readonly ShownMount[];
+  readonly rights: Pick<RightsPort, 'reaches'>;
+}
+
+type ShownMount = Pick<MountView, 'path' | 'kind' | 'info'>;
 
 export function uiRoutes(port: UiPort): readonly Route[] {
   return [
@@ -46,7 +51,7 @@ export function uiRoutes(port: UiPort): readonly Route[] {
 
 /** A login page asks without a token, and sees what has `listing_visibility=unauth`, in three members. */
 async function uiMounts(port: UiPort, { caller }: Request): Promise<Response> {
-  const shown: { readonly mount: MountView; readonly info: JsonObject }[] = [];
+  const shown: { readonly mount: ShownMount; readonly info: JsonObject }[] = [];
   for (const mount of port.mounts()) {
     const { type, description, options } = mount.info;
     const isPublic =
@@ -93,6 +98,6 @@ function namespaces({ caller }: Request): Response {
 }
 
 /** As sys/auth shows it, an auth method's path is without `auth/`. */
-function shownPath({ kind, path }: MountView): string {
+function shownPath({ kind, path }: ShownMount): string {
   return kind === 'auth' ? path.slice('auth/'.length) : path;
 }

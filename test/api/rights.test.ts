@@ -27,7 +27,12 @@ const APP = `
 
 function mount(path: string, kind: MountView['kind'], type: string, visibility?: string): MountView {
   const config: JsonObject = visibility === undefined ? {} : { listing_visibility: visibility };
-  return { path, kind, info: { type, description: `about ${path}`, options: null, uuid: 'u', config } };
+  return {
+    path,
+    kind,
+    info: { type, description: `about ${path}`, options: null, uuid: 'u', config },
+    tuning: {},
+  };
 }
 
 function caller(...policies: string[]): Caller {

@@ -186,7 +186,7 @@ async function commit(parts: InitParts, made: Ingredients, fence: Fence): Promis
   const view = new BatchView((key, value) => barrier.encrypt(key, value), changes);
   const core = view.sub(CORE_PREFIX);
   await MountTable.create(core);
-  const tokens = await TokenStore.create(view.sub(TOKEN_PREFIX), random);
+  using tokens = await TokenStore.create(view.sub(TOKEN_PREFIX), random);
   const { token } = await tokens.issueRoot(random, clock.now(), parts.rootToken);
   const keyShares = await sharesFor(made, core, random);
   changes.push({ kind: 'put', key: ROOT_KEYS_PATH, value: serializeRootKeys(record, made.root) });

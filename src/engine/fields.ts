@@ -88,6 +88,8 @@ function toInteger(given: JsonValue): number | undefined {
 
 function toSeconds(given: JsonValue): number | undefined {
   if (typeof given !== 'string' && typeof given !== 'number') return undefined;
+  // As Vault's parseutil: what a client left empty is no length of time.
+  if (given === '') return 0;
   const milliseconds = parseDuration(given);
   return milliseconds === undefined ? undefined : Math.floor(milliseconds / 1_000);
 }

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { fromUtf8, utf8 } from '../base/bytes.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { isObject, type JsonObject, parseJson } from '../base/json.ts';
+import { STORAGE_KEY_BYTES_MAX } from '../base/limits.ts';
 import type { View, ViewChange } from '../engine/engine.ts';
 
 /** A lease, format 1. Times in milliseconds since the epoch, lengths in seconds; 0 is never or none. */
@@ -31,7 +32,8 @@ export interface Lease {
 const ID = 'id/';
 const TOKEN = 'token/';
 const PAGE = 1_000;
-const ID_CHARACTERS_MAX = 1_700;
+/** The storage's longest key, less what lies before the id in it. */
+const ID_BYTES_MAX = STORAGE_KEY_BYTES_MAX - 200;
 
 export class LeaseStore {
   readonly #view: View;
@@ -98,7 +100,9 @@ export class LeaseStore {
 /** A lease id is a path of the storage. */
 function isLeaseId(id: string): boolean {
   return (
-    id.length <= ID_CHARACTERS_MAX && /^[^/]+(\/[^/]+)*$/.test(id) && !/(^|\/)\.\.?(\/|$)|\p{Cc}/u.test(id)
+    Buffer.byteLength(id) <= ID_BYTES_MAX &&
+    /^[^/]+(\/[^/]+)*$/.test(id) &&
+    !/(^|\/)\.\.?(\/|$)|\p{Cc}/u.test(id)
   );
 }
 

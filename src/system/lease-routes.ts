@@ -48,7 +48,6 @@ export function leaseRoutes(port: LeasePort, rights: RightsPort, now: () => numb
     },
     {
       pattern: 'leases/tidy',
-      access: 'sudo',
       operations: { update: async () => tidy(port) },
       help: 'Looks through all leases in the background, and tries again to end what could not be ended.',
     },

@@ -1,7 +1,7 @@
 // Batch tokens: the entry itself, encrypted by the barrier, is the token. Nothing is stored, and nothing can be revoked.
 
 import { utf8 } from '../base/bytes.ts';
-import { hasCode } from '../base/errors.ts';
+import { hasCode, LatchkeyError } from '../base/errors.ts';
 import { parseEntry, type TokenEntry } from './token-entry.ts';
 import { TOKEN_CHARACTERS_MAX } from './token-store.ts';
 
@@ -18,9 +18,17 @@ export function isBatchText(token: string): boolean {
   return token.startsWith(PREFIX);
 }
 
+/** @throws LatchkeyError bad_request if what it holds makes it too long for a header. */
 export function encodeBatchToken(cipher: TokenCipher, entry: TokenEntry): string {
   const record = cipher.encrypt(utf8(JSON.stringify(entry)));
-  return `${PREFIX}${Buffer.from(record).toString('base64url')}`;
+  const token = `${PREFIX}${Buffer.from(record).toString('base64url')}`;
+  if (token.length > TOKEN_CHARACTERS_MAX) {
+    throw new LatchkeyError(
+      'bad_request',
+      `a batch token carries its policies and metadata, and these make it longer than ${TOKEN_CHARACTERS_MAX} characters`,
+    );
+  }
+  return token;
 }
 
 /** Undefined for anything that this cluster did not make. */

@@ -60,7 +60,8 @@ export function planToken(request: CreateRequest): PlannedToken {
   const fields = readFields(CREATE_FIELDS, input);
   if (parent.entry.type === 'batch') throw refusal('batch tokens cannot create more tokens');
   if (parent.entry.numUses !== 0) throw refusal('restricted use token cannot generate child tokens');
-  if (fields.entity_alias !== undefined) throw refusal("'entity_alias' is not in this version");
+  // Vault's Go client sends it empty with every order.
+  if ((fields.entity_alias ?? '') !== '') throw refusal("'entity_alias' is not in this version");
   const type = typeOf(fields, role);
   const isBatch = type === 'batch';
   const warnings = ignored(input);
@@ -131,7 +132,10 @@ function policiesOf(request: CreateRequest, fields: CreateFields): readonly stri
   const { parent, isSudo, role } = request;
   const given = fields.policies ?? [];
   const noDefault = fields.no_default_policy === true || role?.noDefaultPolicy === true;
-  if (role !== undefined && hasLists(role)) return policiesUnderRole(request, role, given, noDefault);
+  if (role !== undefined && hasLists(role)) {
+    const policies = policiesUnderRole(request, role, given, noDefault);
+    return fields.no_default_policy === true ? policies.filter((name) => name !== 'default') : policies;
+  }
   const own = parent.entry.policies;
   let policies: readonly string[];
   if (given.length === 0) policies = normalizePolicies(own);
@@ -226,13 +230,16 @@ function displayNameOf(given: string): string {
 function metadataOf(given: JsonObject): Record<string, string> {
   const entries = Object.entries(given);
   if (entries.length > META_ENTRIES_MAX) throw refusal(`meta takes ${META_ENTRIES_MAX} entries at most`);
-  for (const [name, value] of entries) {
-    if (typeof value !== 'string') throw refusal('meta takes texts alone');
-    if (name.length > TEXT_CHARACTERS_MAX || value.length > TEXT_CHARACTERS_MAX) {
-      throw refusal(`meta takes texts of ${TEXT_CHARACTERS_MAX} characters at most`);
-    }
-  }
-  return Object.fromEntries(entries as [string, string][]);
+  return Object.fromEntries(
+    entries.map(([name, value]) => {
+      if (typeof value === 'object') throw refusal('meta takes texts alone');
+      const text = String(value);
+      if (name.length > TEXT_CHARACTERS_MAX || text.length > TEXT_CHARACTERS_MAX) {
+        throw refusal(`meta takes texts of ${TEXT_CHARACTERS_MAX} characters at most`);
+      }
+      return [name, text];
+    }),
+  );
 }
 
 /** A text that somebody chose can be guessed: only root may, and not so that it looks like one of ours. */

@@ -77,8 +77,8 @@ class TokenEngine {
         help: 'Makes a token, which ends with the one that made it.',
       },
       {
+        // No sudo, as in Vault: whoever may write here may make orphans.
         pattern: 'create-orphan',
-        access: 'sudo',
         operations: { update: (request) => this.#create(request, true) },
         fields: CREATE_FIELDS,
         help: 'Makes a token that outlives its maker.',
@@ -186,10 +186,7 @@ class TokenEngine {
       {
         pattern: 'revoke-accessor',
         operations: {
-          update: async (request) => {
-            await this.#parts.room.revokeId((await this.#byAccessor(request)).id);
-            return {};
-          },
+          update: (request) => this.#revokeAccessor(request),
         },
         fields: LOOKUP_ACCESSOR_FIELDS,
         help: 'Revokes a token by its accessor, and all that it made.',
@@ -225,7 +222,7 @@ class TokenEngine {
     for (const name of entry.policies) {
       if (!(await policyExists(name))) missing.push(`Policy "${name}" does not exist`);
     }
-    return { auth: authAnswerOf(token, entry, now), warnings: [...warnings, ...missing] };
+    return { auth: authAnswerOf(token, entry, entry.createdAt), warnings: [...warnings, ...missing] };
   }
 
   async #role(name: string | undefined): Promise<TokenRole | undefined> {
@@ -271,6 +268,14 @@ class TokenEngine {
     return {};
   }
 
+  async #revokeAccessor(request: Request): Promise<Response> {
+    const { room } = this.#parts;
+    const known = await room.findAccessor(accessorOf(request));
+    if (known === undefined) return { warnings: ['No token found with this accessor'] };
+    await room.revokeId(known.id);
+    return {};
+  }
+
   async #revokeOrphan(request: Request): Promise<Response> {
     const { room } = this.#parts;
     const { token = '' } = readFields(LOOKUP_FIELDS, request.input);
@@ -297,9 +302,7 @@ class TokenEngine {
   }
 
   async #byAccessor(request: Request): Promise<KnownToken> {
-    const { accessor = '' } = readFields(LOOKUP_ACCESSOR_FIELDS, request.input);
-    if (accessor === '') throw refusal('missing accessor');
-    const known = await this.#parts.room.findAccessor(accessor);
+    const known = await this.#parts.room.findAccessor(accessorOf(request));
     if (known === undefined) throw refusal('invalid accessor');
     return known;
   }
@@ -309,6 +312,12 @@ class TokenEngine {
     if (use === undefined) throw new LatchkeyError('forbidden', 'permission denied');
     return use;
   }
+}
+
+function accessorOf(request: Request): string {
+  const { accessor = '' } = readFields(LOOKUP_ACCESSOR_FIELDS, request.input);
+  if (accessor === '') throw refusal('missing accessor');
+  return accessor;
 }
 
 function refusal(text: string): LatchkeyError {

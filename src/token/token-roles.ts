@@ -47,6 +47,7 @@ const NEW_ROLE: Omit<TokenRole, 'name'> = {
 
 const TYPES: readonly string[] = ['service', 'batch', 'default-service', 'default-batch'];
 const NAME_CHARACTERS_MAX = 512;
+const SUFFIX_CHARACTERS_MAX = 256;
 
 const ROLE_FIELDS = {
   allowed_policies: { type: 'strings', help: 'Policies that tokens of this role may have.' },
@@ -177,7 +178,7 @@ function policies(given: readonly string[] | undefined, before: readonly string[
 function assertFits(role: TokenRole): void {
   const refuse = (why: string) => new LatchkeyError('bad_request', why);
   if (role.numUses < 0) throw refuse("'token_num_uses' cannot be negative");
-  if (!/^[\w-]*(\/?[\w-]+)*$/.test(role.pathSuffix) || role.pathSuffix.length > 256) {
+  if (role.pathSuffix.length > SUFFIX_CHARACTERS_MAX || !/^([\w-]+(\/[\w-]+)*)?$/.test(role.pathSuffix)) {
     throw refuse('given role path suffix contains invalid characters; must match \\w[\\w-]+\\w');
   }
   if (role.tokenType !== 'batch') return;

@@ -218,13 +218,15 @@ export class TokenRoom {
   }
 
   /**
-   * Runs `act` while the token is certainly alive: a revocation waits for it. A batch token has nothing to wait for.
+   * Runs `act` while the token is certainly alive: a revocation waits for it. For a batch token that is its parent's
+   * life; one without has nothing that could be revoked.
    * @throws LatchkeyError invalid_token if it has ended.
    */
-  async whileAlive<T>({ id }: KnownToken, act: () => Promise<T>): Promise<T> {
-    if (id === '') return act();
-    return this.#lock.run(id, async () => {
-      const known = await this.store.lookupId(id);
+  async whileAlive<T>({ id, entry }: KnownToken, act: () => Promise<T>): Promise<T> {
+    const holder = id === '' ? entry.parent : id;
+    if (holder === '') return act();
+    return this.#lock.run(holder, async () => {
+      const known = await this.store.lookupId(holder);
       if (known === undefined || (await this.#tree.isEnding(known))) {
         throw new LatchkeyError('invalid_token', 'the token has ended meanwhile');
       }

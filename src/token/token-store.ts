@@ -1,7 +1,7 @@
 // Keeps tokens. Their ids never reach the storage: paths hold HMACs under a salt that lies inside the barrier.
 
 import { createHmac } from 'node:crypto';
-import { fromUtf8, utf8 } from '../base/bytes.ts';
+import { fromUtf8, SecretBytes, utf8 } from '../base/bytes.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import { base62, type Random } from '../base/random.ts';
@@ -30,20 +30,20 @@ const PAGE = 1_000;
 /** `alone`: its children live on as orphans. */
 export type EndingKind = 'tree' | 'alone';
 
-export class TokenStore {
+/** Holds the salt, which is wiped with it: whoever opened the store disposes of it. */
+export class TokenStore implements Disposable {
   readonly #view: View;
-  readonly #salt: Uint8Array;
+  readonly #salt: SecretBytes;
 
-  private constructor(view: View, salt: Uint8Array) {
+  private constructor(view: View, salt: SecretBytes) {
     this.#view = view;
     this.#salt = salt;
   }
 
   /** Writes a fresh salt; for initialisation, once. */
   static async create(view: View, random: Random): Promise<TokenStore> {
-    const salt = new Uint8Array(SALT_BYTES);
-    random.fill(salt);
-    await view.put(SALT_PATH, salt.slice());
+    const salt = SecretBytes.fill(SALT_BYTES, (target) => random.fill(target));
+    await view.put(SALT_PATH, salt.expose());
     return new TokenStore(view, salt);
   }
 
@@ -53,7 +53,11 @@ export class TokenStore {
     if (salt?.byteLength !== SALT_BYTES) {
       throw new LatchkeyError('storage_corrupt', 'the token store has no valid salt');
     }
-    return new TokenStore(view, salt);
+    return new TokenStore(view, SecretBytes.take(salt));
+  }
+
+  [Symbol.dispose](): void {
+    this.#salt.wipe();
   }
 
   /** A token of policy `root`, without parent and without end. `chosen` is for `server -dev` alone. */
@@ -90,7 +94,7 @@ export class TokenStore {
 
   /** What storage paths and lease ids hold instead of the token. */
   idOf(token: string): string {
-    return createHmac('sha256', this.#salt).update(token).digest('hex');
+    return createHmac('sha256', this.#salt.expose()).update(token).digest('hex');
   }
 
   /** What is stored for this text, whatever its state; undefined if nothing is. */

@@ -33,7 +33,6 @@ export const OTHER_REFUSALS: Readonly<Record<string, string>> = {
  */
 export const SUDO_ROUTES: readonly string[] = [
   'token accessors',
-  'token create-orphan',
   'token revoke-orphan',
   'system audit',
   'system audit/{path*}',

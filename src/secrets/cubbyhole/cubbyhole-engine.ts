@@ -67,7 +67,10 @@ async function write(view: View, request: Request): Promise<Response> {
 function own(view: View, request: Request): View {
   const cubbyhole = request.caller?.cubbyhole ?? '';
   if (!/^[\w-]+$/.test(cubbyhole)) {
-    throw new LatchkeyError('bad_request', 'cubbyhole operations are only supported by service tokens');
+    throw new LatchkeyError(
+      'bad_request',
+      'cubbyhole operations are only supported by "service" type tokens',
+    );
   }
   return view.sub(`${cubbyhole}/`);
 }

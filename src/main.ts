@@ -17,6 +17,7 @@ import type {
   HostPort,
   ListenerConfig,
   ServerConfig,
+  TelemetryConfig,
 } from './server/config/config.ts';
 import type { Listener, ListenerOptions } from './server/listener.ts';
 import type { AdjustableLogger, LogFormat, LogLevel } from './server/log.ts';
@@ -62,8 +63,11 @@ async function startConfigured(args: ServerArguments): Promise<Server> {
   const seal = await openSeal(config.seal, log);
   const server = await openServer(config, seal, openStorage(config, log), log);
   server.onHangup(async () => {
-    const again = await load();
-    log.setLevel(levelOf(args.logLevel ?? again.config.logLevel));
+    const { config: again } = await load();
+    const level = levelOf(args.logLevel ?? again.logLevel);
+    log.setLevel(level);
+    server.setResponseHeaders(again.listeners.map((listener) => listener.customResponseHeaders));
+    return [`log level ${level}`, 'response headers'];
   });
   return server;
 }
@@ -164,7 +168,7 @@ async function openServer(
     import('./audit/socket/socket-sink.ts'),
   ]);
   const cluster = await openCluster(config, log);
-  const metrics = await openMetrics();
+  const metrics = await openMetrics(config.telemetry);
   const [first] = config.listeners;
   if (first === undefined) throw new LatchkeyError('config_invalid', 'the configuration has no listener');
   const node = new Node({
@@ -197,7 +201,7 @@ async function openServer(
   });
   const listeners: Listener[] = [];
   for (const listener of config.listeners) {
-    const opened = await openListener(optionsOf(listener, log), node, log.child('listener'));
+    const opened = await openListener(optionsOf(listener), node, log.child('listener'));
     listeners.push(opened);
     log.info('listening', { address: opened.address, tls: !listener.tls.disabled });
   }
@@ -209,13 +213,13 @@ async function openServer(
   return server;
 }
 
-async function openMetrics(): Promise<MetricsRegistry> {
+async function openMetrics(config: TelemetryConfig): Promise<MetricsRegistry> {
   const { MetricsRegistry: Registry } = await import('./server/metrics/registry.ts');
   return new Registry({
-    prefix: 'vault',
-    hostInNames: undefined,
-    hostLabel: undefined,
-    prometheus: true,
+    prefix: config.metricsPrefix,
+    hostInNames: config.disableHostname ? undefined : hostname(),
+    hostLabel: config.enableHostnameLabel ? hostname() : undefined,
+    prometheus: config.prometheusRetentionMs > 0,
     clock: systemClock,
   });
 }
@@ -227,25 +231,33 @@ async function openCluster(config: ServerConfig, log: Logger): Promise<ClusterLi
   return openClusterListener(first.clusterAddress, log.child('cluster'));
 }
 
-function optionsOf(config: ListenerConfig, log: Logger): ListenerOptions {
-  if (config.xForwardedFor !== undefined)
-    log.warn('listener: x_forwarded_for_* has no effect in this version');
-  if (config.customResponseHeaders.length > 0) {
-    log.warn('listener: custom_response_headers has no effect in this version');
-  }
+function optionsOf(config: ListenerConfig): ListenerOptions {
   const options: ListenerOptions = {
     address: shown(config.address),
     sealDetail: config.unauthenticatedSealDetail,
+    openMetrics: config.openMetrics,
+    openInFlight: config.openInFlight,
     bodyBytesMax: config.maxRequestSizeBytes,
+    jsonLimits: config.jsonLimits,
+    tokenHeaderBytesMax: config.tokenHeaderBytesMax,
     requestMsMax: config.maxRequestDurationMs,
     headerMsMax: config.httpReadHeaderTimeoutMs,
     readMsMax: config.httpReadTimeoutMs,
+    writeMsMax: config.httpWriteTimeoutMs,
     idleMsMax: config.httpIdleTimeoutMs,
+    forwardedFor: config.xForwardedFor,
+    responseHeaders: config.customResponseHeaders,
+    closedPaths: config.closedPaths,
+    clock: systemClock,
   };
   if (config.tls.disabled) return options;
-  const { certFile, keyFile, clientCaFile, clientCert, minVersion } = config.tls;
-  const tls = { cert: certFile, key: keyFile, minVersion, requireClientCert: clientCert === 'require' };
-  return { ...options, tls: clientCaFile === undefined ? tls : { ...tls, clientCa: clientCaFile } };
+  const { certFile, keyFile, clientCaFile, clientCert, minVersion, maxVersion, cipherSuites } = config.tls;
+  const tls = { cert: certFile, key: keyFile, clientCa: clientCaFile, clientCert };
+  return {
+    ...options,
+    tls: { ...tls, minVersion, maxVersion, cipherSuites },
+    tlsLookMs: config.tls.lookEveryMs,
+  };
 }
 
 function originOf(config: ListenerConfig): string {

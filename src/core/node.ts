@@ -92,10 +92,12 @@ export class Node implements CallHandler, NodePort {
     await this.#parts.seal.close();
   }
 
-  /** After SIGHUP: a sealed node tries again now. */
-  poke(): void {
+  /** After SIGHUP: a sealed node tries again now. Resolves to names of what was opened anew, for the log. */
+  async reload(): Promise<readonly string[]> {
     this.#unsealer.poke();
-    this.#tenure?.reopenAudit();
+    if (this.#tenure === undefined) return [];
+    await this.#tenure.reopenAudit();
+    return ['audit devices'];
   }
 
   get isActive(): boolean {

@@ -4,6 +4,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ClientError } from './list-verb.ts';
+import type { ResponseHeaders } from './response-headers.ts';
 
 interface Connection {
   /** The request that is being answered, and those that wait for their turn behind it. */
@@ -29,12 +30,12 @@ export class Connections {
   readonly #open = new Map<Socket, Connection>();
   /** TCP connections that have not finished their TLS handshake, by the peer's address and port. */
   readonly #handshaking = new Map<string, Socket>();
-  readonly #extraHeaders: Readonly<Record<string, string>>;
+  readonly #headers: ResponseHeaders;
   #closing = false;
 
-  /** `extraHeaders` go on the answers that are written without Node's HTTP server. */
-  constructor(extraHeaders: Readonly<Record<string, string>>) {
-    this.#extraHeaders = extraHeaders;
+  /** `headers` go also on the answers that are written without Node's HTTP server. */
+  constructor(headers: ResponseHeaders) {
+    this.#headers = headers;
   }
 
   /** True once no answer may keep its connection open. */
@@ -184,7 +185,7 @@ export class Connections {
   #raw(status: number, errors: readonly string[]): string {
     const body = `${JSON.stringify({ errors })}\n`;
     const headers = {
-      ...this.#extraHeaders,
+      ...this.#headers.of(status),
       'Content-Type': 'application/json',
       'Content-Length': String(Buffer.byteLength(body)),
       Connection: 'close',

@@ -10,9 +10,11 @@ import { systemRandom } from '../base/random.ts';
 import type { CallHandler, ListenerTraits } from '../core/call.ts';
 import { plainAddress } from './address.ts';
 import type { Connections } from './connections.ts';
+import type { ForwardedFor } from './forwarded-for.ts';
 import type { ClientError, ListVerb } from './list-verb.ts';
-import { originForm, parseRequest } from './parse.ts';
+import { originForm, type ParseLimits, parseRequest } from './parse.ts';
 import { type Rendered, renderAnswer, renderRefusal } from './render.ts';
+import type { ResponseHeaders } from './response-headers.ts';
 import { refusalOf } from './status.ts';
 
 export interface EdgeOptions {
@@ -25,8 +27,14 @@ export interface EdgeOptions {
   readonly traits: () => ListenerTraits;
   readonly bodyBytesMax: number;
   readonly durationMsMax: number;
-  /** On every answer. */
-  readonly standingHeaders: Readonly<Record<string, string>>;
+  /** From the request to the last byte of its answer, milliseconds; 0 for no limit. */
+  readonly writeMsMax: number;
+  readonly parseLimits: ParseLimits;
+  /** Undefined: the other end of the connection is the client. */
+  readonly forwardedFor: ForwardedFor | undefined;
+  /** Paths below `/v1/`, ending in `/`, that this listener does not serve. */
+  readonly closedPaths: readonly string[];
+  readonly headers: ResponseHeaders;
 }
 
 /** What is taken off a request before Fastify sees it. */
@@ -127,30 +135,50 @@ class Edge {
   async #call(request: FastifyRequest, reply: FastifyReply, id: string): Promise<Rendered> {
     const { raw } = request;
     const arrival = this.#arrivals.get(raw);
+    this.#limitWriting(raw, reply.raw);
+    const remoteAddress = this.#clientOf(raw);
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined) {
       throw new LatchkeyError('bad_request', 'missing required Host header');
     }
     const body = request.body instanceof Uint8Array ? request.body : undefined;
-    const parsed = parseRequest({
+    const parts = {
       method: raw.method ?? '',
       isList: arrival?.isList ?? false,
       target: request.originalUrl,
       headers: { ...raw.headers, 'content-type': arrival?.contentType },
       body,
-    });
+    };
+    const parsed = parseRequest(parts, this.#options.parseLimits);
     body?.fill(0);
+    if (this.#options.closedPaths.some((path) => `${parsed.path}/`.startsWith(path))) {
+      throw new LatchkeyError('unsupported_path', 'this listener does not serve the path');
+    }
     using deadline = new Deadline(reply.raw, this.#options.durationMsMax);
     const answer = await Promise.race([
       this.#options.handler.handle({
         ...parsed,
         id,
-        remoteAddress: plainAddress(raw.socket.remoteAddress ?? ''),
+        remoteAddress,
         listener: this.#options.traits(),
         signal: deadline.signal,
       }),
       deadline.passed,
     ]);
     return renderAnswer(answer, { id, verb: parsed.verb, target: originForm(request.originalUrl) });
+  }
+
+  #clientOf(raw: IncomingMessage): string {
+    const peer = plainAddress(raw.socket.remoteAddress ?? '');
+    const lines = raw.headersDistinct['x-forwarded-for'];
+    return this.#options.forwardedFor?.clientOf(peer, lines?.join(',')) ?? peer;
+  }
+
+  /** A client that does not take its answer keeps the connection no longer than this. */
+  #limitWriting(request: IncomingMessage, response: ServerResponse): void {
+    const { writeMsMax } = this.#options;
+    if (writeMsMax === 0) return;
+    const timer = setTimeout(() => request.socket.destroy(), writeMsMax);
+    response.once('close', () => clearTimeout(timer));
   }
 
   #refuse(error: unknown, id: string): Rendered {
@@ -167,7 +195,9 @@ class Edge {
   }
 
   #send(reply: FastifyReply, rendered: Rendered): FastifyReply {
-    reply.code(rendered.status).headers({ ...this.#options.standingHeaders, ...rendered.headers });
+    reply
+      .code(rendered.status)
+      .headers({ ...this.#options.headers.of(rendered.status), ...rendered.headers });
     if (this.#options.connections.closing) reply.header('Connection', 'close');
     if (rendered.body === undefined) return reply.send();
     if (rendered.headers['Content-Type'] === undefined) reply.header('Content-Type', 'application/json');

@@ -155,7 +155,8 @@ suite('answers', () => {
     assert.equal(calls[0]?.remoteAddress, '127.0.0.1');
     assert.notEqual(calls[0]?.id, calls[1]?.id);
     await using wide = await open(note, { address: ':0' });
-    assert.deepEqual(wide.traits, { loopback: false, sealDetail: false });
+    const closed = { openMetrics: false, openInFlight: false };
+    assert.deepEqual(wide.traits, { loopback: false, sealDetail: false, ...closed });
   });
 });
 
@@ -425,7 +426,7 @@ suite('failures', () => {
     }
     await refused({ tls: { cert: '/nowhere/cert.pem', key: files.key } }, /\/nowhere\/cert\.pem.*ENOENT/);
     await refused({ tls: { cert: files.key, key: files.key } }, /cannot be used together/);
-    await refused({ tls: { ...files, requireClientCert: true } }, /client CA/);
+    await refused({ tls: { ...files, clientCert: 'require' } }, /client CA/);
   });
 });
 
@@ -468,15 +469,15 @@ suite('TLS', () => {
     const clientCa = join(files.folder, 'ca.pem');
     await writeFile(clientCa, files.pem);
     const mine = { ca: files.pem, cert: files.pem, key: files.keyPem };
-    for (const requireClientCert of [true, false]) {
-      await using listener = await open(echo, { tls: { ...files, clientCa, requireClientCert } });
+    for (const clientCert of ['require', 'request', 'ignore'] as const) {
+      await using listener = await open(echo, { tls: { ...files, clientCa, clientCert } });
       await using known = await RawClient.open(listener.port, mine);
       await known.send(get('a'));
       assert.equal((await known.answer()).status, 200);
       // In TLS 1.3 the client learns of the refusal only when it reads.
       await using unknown = await RawClient.open(listener.port, { ca: files.pem });
       await unknown.send(get('a'));
-      if (requireClientCert) await assert.rejects(unknown.answer());
+      if (clientCert === 'require') await assert.rejects(unknown.answer());
       else assert.equal((await unknown.answer()).status, 200);
     }
   });

@@ -3,6 +3,7 @@
 import { createServer, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { REQUEST_BODY_BYTES_MAX, REQUEST_DURATION_MS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
@@ -10,8 +11,13 @@ import type { CallHandler, ListenerTraits } from '../core/call.ts';
 import { bindAddress, isLoopback } from './address.ts';
 import { Connections } from './connections.ts';
 import { openEdge } from './edge.ts';
+import { ForwardedFor, type ForwardedForRules } from './forwarded-for.ts';
+import type { JsonLimits } from './json-limits.ts';
 import { ListVerb } from './list-verb.ts';
+import { PARSE_LIMITS } from './parse.ts';
+import { type CustomHeaders, ResponseHeaders } from './response-headers.ts';
 import { loadTls, type TlsFiles } from './tls-files.ts';
+import { TlsWatch } from './tls-watch.ts';
 
 export interface ListenerOptions {
   /** `host:port`, `[v6]:port` or `:port`; port 0 takes a free one. */
@@ -20,6 +26,9 @@ export interface ListenerOptions {
   readonly tls?: TlsFiles;
   /** May seal-status name identity, action and resource here? Default: on loopback addresses alone. */
   readonly sealDetail?: boolean;
+  /** Do sys/metrics and sys/in-flight-req ask for no token here? Default: they do. */
+  readonly openMetrics?: boolean;
+  readonly openInFlight?: boolean;
   /** Default 32 MiB, Vault's `max_request_size`. */
   readonly bodyBytesMax?: number;
   /** All headers together. Default 64 KiB. */
@@ -32,20 +41,39 @@ export interface ListenerOptions {
   readonly readMsMax?: number;
   /** Between two requests. Default 5 min, Vault's `http_idle_timeout`. */
   readonly idleMsMax?: number;
+  /** From the request to the last byte of its answer; then the connection is cut. Default 0: no limit, as in Vault. */
+  readonly writeMsMax?: number;
   /** Further connections are closed at once. Default 8192. */
   readonly connectionsMax?: number;
+  /** Default: Vault's, with our depth. */
+  readonly jsonLimits?: JsonLimits;
+  /** Default 8 KiB, Vault's `max_token_header_size`. */
+  readonly tokenHeaderBytesMax?: number;
+  /** Undefined: X-Forwarded-For is not looked at. */
+  readonly forwardedFor?: ForwardedForRules | undefined;
+  readonly responseHeaders?: readonly CustomHeaders[];
+  /** Paths below `/v1/`, ending in `/`, that are not served here. */
+  readonly closedPaths?: readonly string[];
+  /** How often the TLS files are looked at, milliseconds; 0 for never. Default 5 s. */
+  readonly tlsLookMs?: number;
+  readonly clock?: Clock;
 }
+
+const TLS_LOOK_MS = 5_000;
 
 export interface Listener {
   /** `host:port` as bound. */
   readonly address: string;
   readonly port: number;
   readonly traits: ListenerTraits;
+  readonly isTls: boolean;
   /**
    * Reads certificate, key and client CA again; new connections use them.
    * @throws LatchkeyError config_invalid, and the old ones stay in use.
    */
   reload(): Promise<void>;
+  /** For all answers from now on. */
+  setResponseHeaders(headers: readonly CustomHeaders[]): void;
   /** Takes no more connections, lets answers under way finish for `graceMs`, then cuts them off. */
   close(graceMs: number): Promise<void>;
 }
@@ -57,10 +85,10 @@ export async function openListener(
   log: Logger,
 ): Promise<Listener> {
   const bind = bindAddress(options.address);
-  const server = await makeServer(options);
-  const standingHeaders = headersFor(options);
-  const connections = new Connections(standingHeaders);
-  const listVerb = watch(server, connections, options);
+  const { server, watch } = await makeServer(options, log);
+  const headers = new ResponseHeaders(standingHeaders(options), options.responseHeaders ?? []);
+  const connections = new Connections(headers);
+  const listVerb = attend(server, connections, options);
   let traits: ListenerTraits = { loopback: false, sealDetail: false };
   const edge = await openEdge({
     server,
@@ -71,31 +99,48 @@ export async function openListener(
     traits: () => traits,
     bodyBytesMax: options.bodyBytesMax ?? REQUEST_BODY_BYTES_MAX,
     durationMsMax: options.requestMsMax ?? REQUEST_DURATION_MS_MAX,
-    standingHeaders,
+    writeMsMax: options.writeMsMax ?? 0,
+    parseLimits: {
+      json: options.jsonLimits ?? PARSE_LIMITS.json,
+      tokenHeaderBytesMax: options.tokenHeaderBytesMax ?? PARSE_LIMITS.tokenHeaderBytesMax,
+    },
+    forwardedFor: options.forwardedFor && new ForwardedFor(options.forwardedFor),
+    closedPaths: options.closedPaths ?? [],
+    headers,
   });
   const bound = await listen(server, bind.host, bind.port, options.address);
   const loopback = isLoopback(bound.address);
-  traits = { loopback, sealDetail: options.sealDetail ?? loopback };
+  const { sealDetail = loopback, openMetrics = false, openInFlight = false } = options;
+  traits = { loopback, sealDetail, openMetrics, openInFlight };
   server.on('error', (error) =>
     log.error('listener failed', { address: options.address, cause: error.message }),
   );
   const host = bound.family === 'IPv6' ? `[${bound.address}]` : bound.address;
+  const lookMs = options.tlsLookMs ?? TLS_LOOK_MS;
+  if (watch !== undefined && lookMs > 0) void watch.run(lookMs);
   return {
     address: `${host}:${bound.port}`,
     port: bound.port,
     traits,
-    async reload() {
-      if (options.tls !== undefined) server.setSecureContext(await loadTls(options.tls));
-    },
+    isTls: watch !== undefined,
+    reload: async () => watch?.reload(),
+    setResponseHeaders: (custom) => headers.set(custom),
     async close(graceMs) {
+      watch?.close();
       await closeServer(server, connections, graceMs);
       await edge.close();
     },
   };
 }
 
-/** Both kinds have one type here: the TLS server is the plain one with a secure context. */
-async function makeServer(options: ListenerOptions): Promise<TlsServer> {
+interface MadeServer {
+  /** Both kinds have one type here: the TLS server is the plain one with a secure context. */
+  readonly server: TlsServer;
+  /** Undefined without TLS. */
+  readonly watch: TlsWatch | undefined;
+}
+
+async function makeServer(options: ListenerOptions, log: Logger): Promise<MadeServer> {
   const readMs = options.readMsMax ?? 30_000;
   // Node insists that the headers' share is no longer than the whole.
   const headersMs = Math.min(options.headerMsMax ?? 10_000, readMs);
@@ -108,29 +153,40 @@ async function makeServer(options: ListenerOptions): Promise<TlsServer> {
     // Answered by the edge, with a body.
     requireHostHeader: false,
   };
+  const { tls } = options;
   const server =
-    options.tls === undefined
+    tls === undefined
       ? (createServer(common) as TlsServer)
       : createTlsServer({
           ...common,
-          ...(await loadTls(options.tls)),
-          requestCert: options.tls.clientCa !== undefined,
-          rejectUnauthorized: options.tls.requireClientCert ?? false,
+          requestCert: tls.clientCert !== 'ignore',
+          rejectUnauthorized: tls.clientCert === 'require',
           handshakeTimeout: headersMs,
         });
   server.maxConnections = options.connectionsMax ?? 8_192;
   // Their bytes are limited; Node's default would drop headers beyond a number without a word.
   server.maxHeadersCount = 0;
-  return server;
+  return { server, watch: tls && (await watchTls(server, tls, options, log)) };
 }
 
-function headersFor(options: ListenerOptions): Readonly<Record<string, string>> {
+function watchTls(
+  server: TlsServer,
+  tls: TlsFiles,
+  { address, clock = systemClock }: ListenerOptions,
+  log: Logger,
+): Promise<TlsWatch> {
+  const files = [tls.cert, tls.key, ...(tls.clientCa === undefined ? [] : [tls.clientCa])];
+  const use = async () => server.setSecureContext(await loadTls(tls));
+  return TlsWatch.open({ files, use, clock, log: log.child(address) });
+}
+
+function standingHeaders(options: ListenerOptions): Readonly<Record<string, string>> {
   const always = { 'Cache-Control': 'no-store' };
   if (options.tls === undefined) return always;
   return { ...always, 'Strict-Transport-Security': 'max-age=31536000; includeSubDomains' };
 }
 
-function watch(server: TlsServer, connections: Connections, options: ListenerOptions): ListVerb {
+function attend(server: TlsServer, connections: Connections, options: ListenerOptions): ListVerb {
   const event = options.tls === undefined ? 'connection' : 'secureConnection';
   const listVerb = new ListVerb(server, {
     event,

@@ -176,7 +176,7 @@ suite('input', () => {
     assert.match(refused(() => ask('PUT', '/v1/a', json('{"a":'))).join(), /^400,.*not valid JSON/);
     const deep = (levels: number) => json(`{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`);
     assert.ok(ask('PUT', '/v1/a', deep(64)).input['a']);
-    assert.match(refused(() => ask('PUT', '/v1/a', deep(65))).join(), /^400,.*nested deeper/);
+    assert.match(refused(() => ask('PUT', '/v1/a', deep(65))).join(), /^413,.*nesting depth/);
     const broken = { body: Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d) };
     assert.match(refused(() => ask('PUT', '/v1/a', broken)).join(), /^400,.*UTF-8/);
   });

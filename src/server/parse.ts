@@ -6,6 +6,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import { isObject, type JsonObject, parseJson } from '../base/json.ts';
 import { JSON_DEPTH_MAX, REQUEST_PATH_CHARACTERS_MAX } from '../base/limits.ts';
 import type { Call, Verb } from '../core/call.ts';
+import { checkJsonLimits, JSON_LIMITS, type JsonLimits } from './json-limits.ts';
 import { BareRefusal } from './status.ts';
 
 /** A request after HTTP's framing is off. */
@@ -22,27 +23,36 @@ export interface RawRequest {
 /** What a request says by itself; the listener adds who sent it and how long it may take. */
 export type ParsedCall = Pick<Call, 'verb' | 'path' | 'input' | 'token' | 'wrapTtl' | 'help' | 'mayForward'>;
 
-/** Longest token header, bytes. Vault's `max_token_header_size` default. */
-const TOKEN_HEADER_BYTES_MAX = 8 * 1024;
+/** What a listener may set. */
+export interface ParseLimits {
+  readonly json: JsonLimits;
+  /** Longest token header, bytes; Vault's `max_token_header_size`. */
+  readonly tokenHeaderBytesMax: number;
+}
+
+export const PARSE_LIMITS: ParseLimits = { json: JSON_LIMITS, tokenHeaderBytesMax: 8 * 1024 };
 
 /**
  * @throws LatchkeyError with a text for the caller, never quoting body or token.
  * @throws BareRefusal where Vault's `errors` is empty.
  */
-export function parseRequest(request: RawRequest): ParsedCall {
+export function parseRequest(request: RawRequest, limits: ParseLimits = PARSE_LIMITS): ParsedCall {
   const target = originForm(request.target);
   const queryAt = target.indexOf('?');
   const rawPath = queryAt < 0 ? target : target.slice(0, queryAt);
   const query = new URLSearchParams(queryAt < 0 ? '' : utf8Percent(target.slice(queryAt + 1)));
   const path = parsePath(rawPath);
+  if (path === 'sys/metrics' && wantsPrometheus(request.headers) && !query.get('format')) {
+    query.set('format', 'prometheus');
+  }
   const verb = verbOf(request, query, path);
   checkNamespace(request.headers);
   const help = request.method === 'GET' && (query.get('help') ?? '') !== '';
   return {
     verb: help ? 'read' : verb,
     path: pathFor(verb, path),
-    input: verb === 'write' || verb === 'patch' ? parseBody(request) : queryInput(query, verb),
-    token: tokenOf(request.headers),
+    input: verb === 'write' || verb === 'patch' ? parseBody(request, limits.json) : queryInput(query, verb),
+    token: tokenOf(request.headers, limits.tokenHeaderBytesMax),
     wrapTtl: single(request.headers['x-vault-wrap-ttl']),
     help,
     mayForward: (single(request.headers['x-vault-no-request-forwarding']) ?? '') === '',
@@ -139,7 +149,7 @@ function queryInput(query: URLSearchParams, verb: Verb): JsonObject {
   return Object.fromEntries(input);
 }
 
-function parseBody(request: RawRequest): JsonObject {
+function parseBody(request: RawRequest, limits: JsonLimits): JsonObject {
   const contentType = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   if (request.method === 'PATCH' && contentType !== 'application/merge-patch+json') {
     throw new LatchkeyError(
@@ -163,6 +173,7 @@ function parseBody(request: RawRequest): JsonObject {
   ) {
     throw new LatchkeyError('unsupported_media_type', 'form bodies are not supported; send a JSON object');
   }
+  checkJsonLimits(text, limits);
   const value = parseJson(text, JSON_DEPTH_MAX);
   // Vault's Go client sends `null` for a write without data.
   if (value === null) return {};
@@ -183,6 +194,11 @@ function bodyText(body: Uint8Array): string {
   }
 }
 
+/** As Vault understands what Prometheus has sent over the years. */
+function wantsPrometheus({ accept = '' }: IncomingHttpHeaders): boolean {
+  return /application\/openmetrics-text|prometheus\/telemetry/i.test(accept);
+}
+
 /** Namespaces do not exist here; the root namespace's names are what clients send for "none". */
 function checkNamespace(headers: IncomingHttpHeaders): void {
   const namespace = single(headers['x-vault-namespace']) ?? '';
@@ -194,11 +210,11 @@ function checkNamespace(headers: IncomingHttpHeaders): void {
   }
 }
 
-function tokenOf(headers: IncomingHttpHeaders): string | undefined {
+function tokenOf(headers: IncomingHttpHeaders, bytesMax: number): string | undefined {
   const given = single(headers['x-vault-token']) ?? '';
   const authorization = headers.authorization ?? '';
-  if (given.length > TOKEN_HEADER_BYTES_MAX || authorization.length > TOKEN_HEADER_BYTES_MAX) {
-    throw new LatchkeyError('headers_too_large', `the token is longer than ${TOKEN_HEADER_BYTES_MAX} bytes`);
+  if (given.length > bytesMax || authorization.length > bytesMax) {
+    throw new LatchkeyError('headers_too_large', `the token is longer than ${bytesMax} bytes`);
   }
   if (given !== '') return given;
   // RFC 9110, 11.1: the scheme's case does not matter.

@@ -5,6 +5,7 @@ import { explain } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Node } from '../core/node.ts';
 import type { Listener } from './listener.ts';
+import type { CustomHeaders } from './response-headers.ts';
 
 /** Milliseconds that answers under way get when the process is told to stop. */
 const STOP_GRACE_MS = 5_000;
@@ -21,7 +22,7 @@ export class Server {
   readonly #pidFile: string | undefined;
   readonly #log: Logger;
   readonly #stopped = Promise.withResolvers<void>();
-  #hangup: () => Promise<void> = async () => {};
+  #hangup: () => Promise<readonly string[]> = async () => [];
   #stopping = false;
 
   constructor(
@@ -40,9 +41,16 @@ export class Server {
     process.on('SIGHUP', () => void this.#reload());
   }
 
-  /** What else a SIGHUP does. */
-  onHangup(act: () => Promise<void>): void {
+  /** What a SIGHUP does before the rest; resolves to names of what it has read again, for the log. */
+  onHangup(act: () => Promise<readonly string[]>): void {
     this.#hangup = act;
+  }
+
+  /** One list for each listener, in their order. */
+  setResponseHeaders(headers: readonly (readonly CustomHeaders[])[]): void {
+    for (const [index, listener] of this.#listeners.entries()) {
+      listener.setResponseHeaders(headers[index] ?? []);
+    }
   }
 
   untilStopped(): Promise<void> {
@@ -66,13 +74,24 @@ export class Server {
     this.#stopped.resolve();
   }
 
+  /** Each part by itself: a broken certificate must not keep a rotated audit file from being opened anew. */
   async #reload(): Promise<void> {
-    this.#log.info('SIGHUP: reading certificates and log level again; a sealed node tries again now');
-    this.node.poke();
-    for (const act of [this.#hangup, ...this.#listeners.map((listener) => () => listener.reload())]) {
-      await act().catch((error: unknown) =>
-        this.#log.error('reload failed; the old stays', { error: explain(error) }),
-      );
+    const done: string[] = [];
+    const attempt = async (what: string, act: () => Promise<readonly string[]>) => {
+      try {
+        done.push(...(await act()));
+      } catch (error) {
+        this.#log.error(`SIGHUP: ${what} could not be read again; the old stays`, { error: explain(error) });
+      }
+    };
+    await attempt('the configuration', this.#hangup);
+    for (const listener of this.#listeners) {
+      await attempt(`the TLS files of ${listener.address}`, async () => {
+        await listener.reload();
+        return listener.isTls ? [`TLS files of ${listener.address}`] : [];
+      });
     }
+    await attempt('the audit devices', () => this.node.reload());
+    this.#log.info(`SIGHUP: read again: ${done.join(', ')}; a sealed node tries again now`);
   }
 }

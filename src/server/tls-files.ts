@@ -1,38 +1,56 @@
 // Reads a listener's certificate, key and client CA, and says which file is at fault.
 
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { LatchkeyError } from '../base/errors.ts';
 
-/** Paths of PEM files. */
+/** Paths of PEM files, and what the listener asks of its clients. */
 export interface TlsFiles {
   /** The chain, leaf first. */
   readonly cert: string;
   readonly key: string;
-  /** Certificates that sign client certificates. With it, clients are asked for one. */
+  /** Certificates that sign client certificates. */
   readonly clientCa?: string;
-  /** Connections without a valid client certificate are closed. Needs `clientCa`. */
-  readonly requireClientCert?: boolean;
+  /**
+   * `require`: connections without a valid client certificate are closed; needs `clientCa`. `request`, the default as
+   * in Vault: asked for, and neither needed nor checked. `ignore`: not asked for.
+   */
+  readonly clientCert?: 'require' | 'request' | 'ignore';
   /** Default TLSv1.2. */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** Default TLSv1.3. */
+  readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /** OpenSSL's names. Those of TLS 1.3 are all offered unless one of them is named. Default: Node's. */
+  readonly cipherSuites?: readonly string[];
 }
+
+export const TLS13_SUITES: readonly string[] = [
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'TLS_AES_128_GCM_SHA256',
+];
 
 /** @throws LatchkeyError config_invalid if a file is missing, is not PEM, or the key is not the certificate's. */
 export async function loadTls(files: TlsFiles): Promise<SecureContextOptions> {
-  if (files.requireClientCert && files.clientCa === undefined) {
+  if (files.clientCert === 'require' && files.clientCa === undefined) {
     throw new LatchkeyError(
       'config_invalid',
       'a listener that requires client certificates needs a client CA file',
     );
   }
   const key = await read(files.key, 'key');
-  const minVersion: SecureVersion = files.minVersion ?? 'TLSv1.2';
+  const cert = await read(files.cert, 'certificate');
+  const ca = files.clientCa === undefined ? undefined : await read(files.clientCa, 'client CA');
   const options: SecureContextOptions = {
-    cert: await read(files.cert, 'certificate'),
+    cert,
     key,
-    minVersion,
-    ...(files.clientCa === undefined ? {} : { ca: await read(files.clientCa, 'client CA') }),
+    minVersion: files.minVersion ?? 'TLSv1.2',
+    maxVersion: files.maxVersion ?? 'TLSv1.3',
+    ...(files.cipherSuites === undefined ? {} : { ciphers: ciphersOf(files.cipherSuites) }),
+    ...(ca === undefined ? {} : { ca }),
   };
+  if (ca !== undefined) checkAuthority(ca, files.clientCa ?? '');
   try {
     createSecureContext(options);
   } catch (error) {
@@ -43,6 +61,23 @@ export async function loadTls(files: TlsFiles): Promise<SecureContextOptions> {
     );
   }
   return options;
+}
+
+/** Go does not let anybody choose among those of TLS 1.3, and Node would switch 1.3 off where none is named. */
+function ciphersOf(suites: readonly string[]): string {
+  const chosen = suites.some((suite) => TLS13_SUITES.includes(suite));
+  return [...(chosen ? [] : TLS13_SUITES), ...suites].join(':');
+}
+
+/** Node takes a file without any certificate for an empty list, and would let nobody in. */
+function checkAuthority(pem: Buffer, path: string): void {
+  try {
+    new X509Certificate(pem);
+  } catch (error) {
+    throw new LatchkeyError('config_invalid', `the TLS client CA file ${path} holds no certificate`, {
+      cause: error,
+    });
+  }
 }
 
 async function read(path: string, what: string): Promise<Buffer> {

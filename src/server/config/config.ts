@@ -1,6 +1,7 @@
 // What a loaded configuration is. Durations are milliseconds, sizes bytes; every default is filled in.
 
 import type { SecretBytes } from '../../base/bytes.ts';
+import type { JsonLimits } from '../json-limits.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 export type LogFormat = 'standard' | 'json';
@@ -22,11 +23,28 @@ export interface ServerConfig {
   /** Memory is never locked by this server; kept so that `sys/config` can show what was asked for. */
   readonly disableMlock: boolean;
   readonly ui: boolean;
+  readonly telemetry: TelemetryConfig;
+  /** In the order of the files; no two have one path. */
+  readonly auditDevices: readonly AuditDeviceConfig[];
+  /** May audit devices also be enabled over the API? */
+  readonly apiAuditCreation: boolean;
   /** At least one. */
   readonly listeners: readonly ListenerConfig[];
   readonly storage: StorageConfig;
   /** Undefined: no seal stanza and no VAULT_SEAL_TYPE. */
   readonly seal?: AzureKeyVaultSealConfig;
+}
+
+export interface TelemetryConfig {
+  /** 0: Prometheus' form is switched off. Else without effect: nothing that was counted is forgotten. */
+  readonly prometheusRetentionMs: number;
+  /** False puts the host's name into those of gauges. */
+  readonly disableHostname: boolean;
+  /** The label `host` on everything. */
+  readonly enableHostnameLabel: boolean;
+  readonly metricsPrefix: string;
+  /** How often tokens are counted; 0 for never. */
+  readonly usageGaugePeriodMs: number;
 }
 
 export interface HostPort {
@@ -43,6 +61,8 @@ export interface ListenerConfig {
   readonly clusterAddress: HostPort;
   readonly tls: ListenerTls;
   readonly maxRequestSizeBytes: number;
+  readonly jsonLimits: JsonLimits;
+  readonly tokenHeaderBytesMax: number;
   readonly maxRequestDurationMs: number;
   readonly httpReadHeaderTimeoutMs: number;
   readonly httpReadTimeoutMs: number;
@@ -52,6 +72,12 @@ export interface ListenerConfig {
   /** Undefined: X-Forwarded-For is not looked at. */
   readonly xForwardedFor?: XForwardedForConfig;
   readonly customResponseHeaders: readonly CustomResponseHeaders[];
+  /** Paths below `/v1/`, ending in `/`, that this listener does not serve. */
+  readonly closedPaths: readonly string[];
+  /** sys/metrics without a token. */
+  readonly openMetrics: boolean;
+  /** sys/in-flight-req without a token. */
+  readonly openInFlight: boolean;
   /** Whether seal-status without a token names identity, action and resource. Default: only on loopback. */
   readonly unauthenticatedSealDetail: boolean;
 }
@@ -61,12 +87,16 @@ export type ListenerTls = { readonly disabled: true } | ({ readonly disabled: fa
 export interface ListenerTlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
-  /** PEM. Undefined: the system's authorities. */
+  /** PEM. Set if certificates are required. */
   readonly clientCaFile?: string;
   /** `require`: no connection without a good certificate; `request`: asked for, not needed; `ignore`: not asked. */
   readonly clientCert: 'require' | 'request' | 'ignore';
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
+  /** OpenSSL's names; undefined: the default. */
+  readonly cipherSuites?: readonly string[];
+  /** How often the files are looked at; 0 for never. */
+  readonly lookEveryMs: number;
 }
 
 /** As `node:tls` spells them. */
@@ -85,6 +115,15 @@ export interface CustomResponseHeaders {
   /** `default`, `2xx` or `404`. */
   readonly status: string;
   readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface AuditDeviceConfig {
+  readonly type: string;
+  /** Ends in `/`. */
+  readonly path: string;
+  readonly description: string;
+  readonly local: boolean;
+  readonly options: Readonly<Record<string, string>>;
 }
 
 export type StorageConfig = { readonly type: 'lmdb'; readonly path: string } | { readonly type: 'inmem' };

@@ -2,7 +2,9 @@
 
 import { LatchkeyError } from '../../base/errors.ts';
 import { REQUEST_BODY_BYTES_MAX, REQUEST_DURATION_MS_MAX } from '../../base/limits.ts';
+import { PARSE_LIMITS } from '../parse.ts';
 import type { ServerConfig } from './config.ts';
+import { TELEMETRY_DEFAULTS } from './telemetry-config.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1:8200';
 
@@ -24,6 +26,9 @@ export function developmentConfig(address = DEFAULT_ADDRESS): ServerConfig {
     defaultMaxRequestDurationMs: REQUEST_DURATION_MS_MAX,
     disableMlock: true,
     ui: false,
+    telemetry: TELEMETRY_DEFAULTS,
+    auditDevices: [],
+    apiAuditCreation: true,
     storage: { type: 'inmem' },
     listeners: [
       {
@@ -32,12 +37,17 @@ export function developmentConfig(address = DEFAULT_ADDRESS): ServerConfig {
         clusterAddress: { host: bare, port: 0 },
         tls: { disabled: true },
         maxRequestSizeBytes: REQUEST_BODY_BYTES_MAX,
+        jsonLimits: PARSE_LIMITS.json,
+        tokenHeaderBytesMax: PARSE_LIMITS.tokenHeaderBytesMax,
         maxRequestDurationMs: REQUEST_DURATION_MS_MAX,
         httpReadHeaderTimeoutMs: 10_000,
         httpReadTimeoutMs: 30_000,
         httpWriteTimeoutMs: 0,
         httpIdleTimeoutMs: 300_000,
         customResponseHeaders: [],
+        closedPaths: [],
+        openMetrics: false,
+        openInFlight: false,
         unauthenticatedSealDetail: true,
       },
     ],

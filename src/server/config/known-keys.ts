@@ -34,6 +34,7 @@ function words(text: string): string[] {
 export const TOP_LEVEL = keyTable({
   used: `storage backend listener seal cluster_name cluster_id api_addr cluster_addr log_level log_format
     default_lease_ttl max_lease_ttl default_max_request_duration pid_file disable_mlock ui
+    unsafe_allow_api_audit_creation
     ha_storage ha_backend telemetry service_registration user_lockout audit initialize plugin entropy replication
     sentinel reporting cloud request_limiter adaptive_overload_protection kms_library feature_flags observations
     hsm kms`,
@@ -46,7 +47,7 @@ export const TOP_LEVEL = keyTable({
     log_requests_level log_rotate_bytes log_rotate_duration log_rotate_max_files plugin_auto_download
     plugin_auto_register plugin_directory plugin_download_behavior plugin_download_max_size
     plugin_file_permissions plugin_file_uid plugin_tmpdir post_unseal_trace_directory raw_storage_endpoint
-    remove_irrevocable_lease_after unsafe_allow_api_audit_creation unsafe_cross_namespace_identity
+    remove_irrevocable_lease_after unsafe_cross_namespace_identity
     unsafe_relative_paths`,
   guarded: 'seal cluster_id',
 });
@@ -57,21 +58,24 @@ export const TCP_LISTENER = keyTable({
     max_request_duration http_read_header_timeout http_read_timeout http_write_timeout http_idle_timeout
     x_forwarded_for_authorized_addrs x_forwarded_for_hop_skips x_forwarded_for_reject_not_present
     x_forwarded_for_reject_not_authorized custom_response_headers unauthenticated_seal_detail
-    telemetry profiling inflight_requests_logging agent_api proxy_api`,
-  accepted: `purpose role chroot_namespace cors_allow_credentials cors_allowed_headers cors_allowed_origins
-    cors_enabled disable_replication_status_endpoints disable_request_limiter
     disable_unauthed_generate_root_endpoints disable_unauthed_rekey_endpoints max_json_array_element_count
     max_json_depth max_json_object_entry_count max_json_string_value_length max_json_token
-    max_request_json_memory max_request_json_strings max_token_header_size proxy_protocol_authorized_addrs
-    proxy_protocol_behavior redact_addresses redact_cluster_name redact_version require_request_header
+    max_request_json_memory max_request_json_strings max_token_header_size proxy_protocol_behavior
+    tls_auto_reload tls_auto_reload_interval tls_cipher_suites telemetry profiling inflight_requests_logging agent_api proxy_api`,
+  accepted: `purpose role chroot_namespace cors_allow_credentials cors_allowed_headers cors_allowed_origins
+    cors_enabled disable_replication_status_endpoints disable_request_limiter
+      
+       
+       proxy_protocol_authorized_addrs
+     redact_addresses redact_cluster_name redact_version require_request_header
     socket_group socket_mode socket_user tls_acme_ca_directory tls_acme_ca_root tls_acme_cache_path
     tls_acme_disable_alpn_challenge tls_acme_disable_http_challenge tls_acme_domains tls_acme_eab_key_id
-    tls_acme_eab_mac_key tls_acme_email tls_acme_key_type tls_acme_test_ca_directory tls_auto_reload
-    tls_auto_reload_interval tls_cipher_suites tls_key_exchange_preferences tls_prefer_server_cipher_suites
+    tls_acme_eab_mac_key tls_acme_email tls_acme_key_type tls_acme_test_ca_directory 
+      tls_key_exchange_preferences tls_prefer_server_cipher_suites
     x_forwarded_for_client_cert_decoders x_forwarded_for_client_cert_header
     x_forwarded_for_client_cert_header_decoders x_forwarded_for_client_cert_keep_not_forwarded
     x_forwarded_for_client_cert_keep_unauthorized`,
-  guarded: `tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_min_version tls_max_version
+  guarded: `disable_unauthed_generate_root_endpoints tls_disable tls_cert_file tls_key_file tls_client_ca_file tls_min_version tls_max_version
     tls_require_and_verify_client_cert tls_disable_client_certs unauthenticated_seal_detail
     x_forwarded_for_authorized_addrs x_forwarded_for_reject_not_present x_forwarded_for_reject_not_authorized`,
   guardedPrefix: 'tls',
@@ -80,10 +84,14 @@ export const TCP_LISTENER = keyTable({
 /** Blocks inside a listener. */
 export const LISTENER_BLOCKS: Readonly<Record<string, KeyTable>> = {
   telemetry: keyTable({
-    accepted: 'unauthenticated_metrics_access disallow_metrics metrics_only metrics_path',
+    used: 'unauthenticated_metrics_access',
+    accepted: 'disallow_metrics metrics_only metrics_path',
   }),
-  profiling: keyTable({ accepted: 'unauthenticated_pprof_access unauthenticated_in_flight_request_access' }),
-  inflight_requests_logging: keyTable({ accepted: 'unauthenticated_in_flight_requests_access' }),
+  profiling: keyTable({
+    used: 'unauthenticated_in_flight_request_access',
+    accepted: 'unauthenticated_pprof_access',
+  }),
+  inflight_requests_logging: keyTable({ used: 'unauthenticated_in_flight_requests_access' }),
   agent_api: keyTable({ accepted: 'enable_quit' }),
   proxy_api: keyTable({ accepted: 'enable_quit' }),
 };

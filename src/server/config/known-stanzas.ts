@@ -83,19 +83,6 @@ export const ACCEPTED_STANZAS: Readonly<Record<string, AcceptedStanza>> = {
     labelled: true,
     keys: tableOf('disable_lockout lockout_counter_reset lockout_duration lockout_threshold'),
   },
-  telemetry: {
-    labelled: false,
-    keys: tableOf(`add_lease_metrics_namespace_labels add_mount_point_rollback_metrics circonus_api_app
-      circonus_api_token circonus_api_url circonus_broker_id circonus_broker_select_tag
-      circonus_check_display_name circonus_check_force_metric_activation circonus_check_id
-      circonus_check_instance_id circonus_check_search_tag circonus_check_tags circonus_submission_interval
-      circonus_submission_url disable_hostname dogstatsd_addr dogstatsd_tags enable_hostname_label
-      filter_default lease_metrics_epsilon maximum_gauge_cardinality metrics_prefix num_lease_metrics_buckets
-      prefix_filter prometheus_retention_time stackdriver_debug_logs stackdriver_location
-      stackdriver_namespace stackdriver_project_id statsd_address statsite_address
-      unauthenticated_metrics_access usage_gauge_period`),
-  },
-  audit: { labelled: true, keys: tableOf('description local options path type') },
   initialize: { labelled: true },
   plugin: { labelled: true, keys: tableOf('args binary_name command env image sha256sum version') },
   entropy: { labelled: true, keys: tableOf('mode seal_name') },

@@ -1,18 +1,12 @@
 // Reads one `listener "tcp"` stanza.
 
 import type { HclValue } from '../../base/hcl/hcl-tree.ts';
-import { REQUEST_BODY_BYTES_MAX } from '../../base/limits.ts';
 import { isLoopback, parseCidr, parseHostPort, showHostPort } from './addresses.ts';
-import type {
-  CustomResponseHeaders,
-  HostPort,
-  ListenerConfig,
-  ListenerTls,
-  TlsVersion,
-  XForwardedForConfig,
-} from './config.ts';
+import type { CustomResponseHeaders, HostPort, ListenerConfig, XForwardedForConfig } from './config.ts';
 import type { Findings } from './findings.ts';
 import { BELONGS_IN_SEAL, LISTENER_BLOCKS, TCP_LISTENER } from './known-keys.ts';
+import { readJsonLimits, readRequestSize, readTokenHeaderSize } from './listener-limits.ts';
+import { readTls } from './listener-tls.ts';
 import { NO_EFFECT, quote, Stanza } from './stanza.ts';
 import { bodies, type TypedStanza } from './stanza-forms.ts';
 
@@ -39,10 +33,11 @@ export function readListener(
   }
   const title = 'listener "tcp"';
   const stanza = new Stanza(title, found.body, TCP_LISTENER, findings, { elsewhere: BELONGS_IN_SEAL });
-  readBlocks(stanza, findings);
+  const access = readBlocks(stanza, findings);
   const address = readAddress(stanza, 'address') ?? { host: '127.0.0.1', port: 8200 };
   const clusterAddress = readClusterAddress(stanza, address);
   const tls = readTls(stanza);
+  refuseProxyProtocol(stanza);
   const xForwardedFor = readForwardedFor(stanza);
   return {
     type: 'tcp',
@@ -50,6 +45,8 @@ export function readListener(
     clusterAddress,
     tls,
     maxRequestSizeBytes: readRequestSize(stanza),
+    jsonLimits: readJsonLimits(stanza),
+    tokenHeaderBytesMax: readTokenHeaderSize(stanza),
     maxRequestDurationMs: stanza.duration('max_request_duration') || defaultDurationMs,
     httpReadHeaderTimeoutMs: stanza.duration('http_read_header_timeout') ?? READ_HEADER_TIMEOUT_MS,
     httpReadTimeoutMs: stanza.duration('http_read_timeout') ?? READ_TIMEOUT_MS,
@@ -57,19 +54,30 @@ export function readListener(
     httpIdleTimeoutMs: stanza.duration('http_idle_timeout') ?? IDLE_TIMEOUT_MS,
     ...(xForwardedFor ? { xForwardedFor } : {}),
     customResponseHeaders: readCustomHeaders(stanza, findings),
+    closedPaths: readClosedPaths(stanza),
+    ...access,
     unauthenticatedSealDetail: stanza.boolean('unauthenticated_seal_detail') ?? isLoopback(address.host),
   };
 }
 
-/** Blocks inside the stanza have no effect in this version; their names are checked all the same. */
-function readBlocks(stanza: Stanza, findings: Findings): void {
+/** Of the blocks inside the stanza: what is shown without a token. */
+function readBlocks(
+  stanza: Stanza,
+  findings: Findings,
+): Pick<ListenerConfig, 'openMetrics' | 'openInFlight'> {
+  const isOn = { openMetrics: false, openInFlight: false };
   for (const [name, table] of Object.entries(LISTENER_BLOCKS)) {
     const entry = stanza.entry(name);
     if (!entry) continue;
     for (const body of bodies(entry.value, entry.key, findings)) {
-      new Stanza(`${stanza.title} ${name}`, body, table, findings);
+      const block = new Stanza(`${stanza.title} ${name}`, body, table, findings);
+      isOn.openMetrics ||= block.boolean('unauthenticated_metrics_access') ?? false;
+      // Vault has the name in the singular in `profiling`, and in the plural in the block of its own.
+      isOn.openInFlight ||= block.boolean('unauthenticated_in_flight_request_access') ?? false;
+      isOn.openInFlight ||= block.boolean('unauthenticated_in_flight_requests_access') ?? false;
     }
   }
+  return isOn;
 }
 
 function readAddress(stanza: Stanza, key: string): HostPort | undefined {
@@ -99,80 +107,24 @@ function readClusterAddress(stanza: Stanza, address: HostPort): HostPort {
   return explicit ?? { host: address.host, port: address.port === 0 ? 0 : address.port + 1 };
 }
 
-/** TLS is on unless it is switched off in words, as in Vault: a forgotten certificate must not mean plain HTTP. */
-function readTls(stanza: Stanza): ListenerTls {
-  const asked = stanza.boolean('tls_disable');
-  const disabled = asked ?? false;
-  const certFile = stanza.string('tls_cert_file');
-  const keyFile = stanza.string('tls_key_file');
-  const clientCaFile = stanza.string('tls_client_ca_file');
-  const clientCert = readClientCert(stanza);
-  const minVersion = readTlsVersion(stanza, 'tls_min_version') ?? 'TLSv1.2';
-  const maxVersion = readTlsVersion(stanza, 'tls_max_version') ?? 'TLSv1.3';
-  if (disabled) {
-    if (clientCert === 'require') {
-      stanza.fault(
-        'tls_require_and_verify_client_cert',
-        'client certificates are required, but tls_disable is true',
-      );
-    }
-    for (const key of ['tls_cert_file', 'tls_key_file', 'tls_client_ca_file']) {
-      if (stanza.has(key)) stanza.warn(key, `${key} has no effect, because tls_disable is true`);
-    }
-    return { disabled };
-  }
-  if (minVersion > maxVersion) stanza.fault('tls_min_version', 'tls_min_version is above tls_max_version');
-  for (const key of ['tls_cert_file', 'tls_key_file']) {
-    // A tls_disable that is no boolean has its own fault, and may have meant true.
-    const unclear = stanza.has('tls_disable') && asked === undefined;
-    if (!stanza.has(key) && !unclear)
-      stanza.fault('tls_disable', `${key} is missing; set it, or tls_disable = true for plain HTTP`);
-  }
-  const files = {
-    disabled,
-    certFile: certFile ?? '',
-    keyFile: keyFile ?? '',
-    clientCert,
-    minVersion,
-    maxVersion,
-  };
-  return clientCaFile === undefined ? files : { ...files, clientCaFile };
+/** A balancer that speaks it puts a line before each request, and nothing would work. */
+function refuseProxyProtocol(stanza: Stanza): void {
+  if (!stanza.has('proxy_protocol_behavior')) return;
+  stanza.fault(
+    'proxy_protocol_behavior',
+    'the PROXY protocol is not in this version; let the balancer send X-Forwarded-For, and set ' +
+      'x_forwarded_for_authorized_addrs to its addresses',
+  );
 }
 
-function readClientCert(stanza: Stanza): 'require' | 'request' | 'ignore' {
-  const require = stanza.boolean('tls_require_and_verify_client_cert') ?? false;
-  const ignore = stanza.boolean('tls_disable_client_certs') ?? false;
-  if (require && ignore) {
-    stanza.fault(
-      'tls_disable_client_certs',
-      'tls_disable_client_certs and tls_require_and_verify_client_cert are both true; keep one',
-    );
-  }
-  if (require) return 'require';
-  return ignore ? 'ignore' : 'request';
-}
-
-/** Node's TLS library refuses to speak what RFC 8996 has retired, so that a low minimum is raised, not obeyed. */
-function readTlsVersion(stanza: Stanza, key: string): TlsVersion | undefined {
-  const asked = stanza.choice(key, {
-    tls10: 'old',
-    tls11: 'old',
-    tls12: 'TLSv1.2',
-    tls13: 'TLSv1.3',
-  } as const);
-  if (asked !== 'old') return asked;
-  if (key === 'tls_min_version')
-    stanza.warn(key, 'versions before TLS 1.2 are not offered; tls12 is the lowest');
-  else stanza.fault(key, 'versions before TLS 1.2 are not offered, so nothing could connect; tls12 or tls13');
-  return undefined;
-}
-
-/** Vault takes a negative size as no limit. Every foreign input has one here. */
-function readRequestSize(stanza: Stanza): number {
-  const size = stanza.integer('max_request_size') ?? 0;
-  if (size < 0)
-    stanza.warn('max_request_size', 'the limit cannot be switched off; the default of 32 MiB holds');
-  return size > 0 ? size : REQUEST_BODY_BYTES_MAX;
+/** What OpenBao does not serve by default, and Vault before 2.0 always. */
+function readClosedPaths(stanza: Stanza): string[] {
+  const generateRoot = stanza.boolean('disable_unauthed_generate_root_endpoints') ?? false;
+  const rekey = stanza.boolean('disable_unauthed_rekey_endpoints') ?? false;
+  return [
+    ...(generateRoot ? ['sys/generate-root/'] : []),
+    ...(rekey ? ['sys/rekey/', 'sys/rekey-recovery-key/'] : []),
+  ];
 }
 
 /** Only the address list turns X-Forwarded-For on; the other keys refine it. */
@@ -228,12 +180,18 @@ function readHeader(name: string, value: HclValue, findings: Findings): { name: 
     );
     return [];
   }
-  if (/^x-vault-/i.test(name)) {
-    findings.warn(
-      value.at,
-      `custom_response_headers: ${quote(name)} is left out; X-Vault- headers are the server's own`,
-    );
+  const why = reserved(name) ?? (joined === '' ? 'its value is empty' : undefined);
+  if (why !== undefined) {
+    findings.warn(value.at, `custom_response_headers: ${quote(name)} is left out; ${why}`);
     return [];
   }
   return [{ name, value: joined }];
+}
+
+function reserved(name: string): string | undefined {
+  if (/^x-vault-/i.test(name)) return "X-Vault- headers are the server's own";
+  // Vault lets them through, and breaks its own answers.
+  const framing =
+    /^(?:connection|content-(?:encoding|length|type)|date|keep-alive|location|te|trailer|transfer-encoding|upgrade)$/i;
+  return framing.test(name) ? 'it says how an answer is to be read, and the server sets it' : undefined;
 }

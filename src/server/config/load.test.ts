@@ -74,6 +74,8 @@ test('the smallest config has every default filled in', async () => {
     defaultMaxRequestDurationMs: 90_000,
     disableMlock: false,
     ui: false,
+    apiAuditCreation: true,
+    auditDevices: [],
     listeners: [
       {
         type: 'tcp',
@@ -81,12 +83,24 @@ test('the smallest config has every default filled in', async () => {
         clusterAddress: { host: '127.0.0.1', port: 8201 },
         tls: { disabled: true },
         maxRequestSizeBytes: 33_554_432,
+        // JSON has no word for Infinity.
+        jsonLimits: {
+          depthMax: 64,
+          stringBytesMax: null,
+          objectEntriesMax: 10_000,
+          arrayElementsMax: 10_000,
+          tokensMax: 500_000,
+          stringsMax: null,
+          memoryBytesMax: null,
+        },
+        tokenHeaderBytesMax: 8_192,
         maxRequestDurationMs: 90_000,
         httpReadHeaderTimeoutMs: 10_000,
         httpReadTimeoutMs: 30_000,
         httpWriteTimeoutMs: 0,
         httpIdleTimeoutMs: 300_000,
         customResponseHeaders: [],
+        closedPaths: [],
         unauthenticatedSealDetail: true,
       },
     ],
@@ -219,6 +233,7 @@ test('a full config, in HCL and in JSON, gives the same and nothing to say', asy
     clientCert: 'require',
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
+    lookEveryMs: 5_000,
   });
   assert.deepEqual(first?.xForwardedFor, {
     authorizedAddrs: ['10.0.0.0/8', '::1/128'],
@@ -255,9 +270,7 @@ test('configs as they stand in the field: what Vault knows is accepted with one 
     service_registration "kubernetes" {}
     telemetry { prometheus_retention_time = "30s" disable_hostname = true }`;
   assert.deepEqual((await load(helm)).warnings, [
-    'vault.hcl:9:9: listener "tcp" telemetry: unauthenticated_metrics_access: accepted, has no effect in this version',
     'vault.hcl:14:5: service_registration: accepted, has no effect in this version',
-    'vault.hcl:15:5: telemetry: accepted, has no effect in this version',
   ]);
   const bao = `${BASE}
     cache_size = "262144"
@@ -270,7 +283,7 @@ test('configs as they stand in the field: what Vault knows is accepted with one 
     ha_storage "raft" { path = "/r" retry_join { leader_api_addr = "https://a:8200" } retry_join { leader_api_addr = "https://b:8200" } }
     listener "unix" { address = "/run/l.sock" socket_mode = "600" }`;
   const { warnings } = await load(bao);
-  assert.equal(warnings.length, 9, warnings.join('\n'));
+  assert.equal(warnings.length, 8, warnings.join('\n'));
   for (const warning of warnings) assert.match(warning, /accepted, has no effect in this version/);
 });
 
@@ -279,7 +292,6 @@ test('an unknown key is a warning with its place and the nearest name, and fatal
   const expected = [
     'vault.hcl:6:1: unknown key "cach_size"; did you mean cache_size?',
     'vault.hcl:7:1: unknown key "zzz"',
-    'vault.hcl:8:1: telemetry: accepted, has no effect in this version',
     'vault.hcl:8:13: telemetry: unknown key "disable_host"; did you mean disable_hostname?',
   ];
   assert.deepEqual((await load(text)).warnings, expected);
@@ -438,7 +450,7 @@ test('faults of a listener', async () => {
     ],
     [
       'tls_cert_file = "/c" tls_key_file = "/k" tls_require_and_verify_client_cert = 1 tls_disable_client_certs = 1',
-      [/both true/],
+      [/set tls_client_ca_file/, /both true/],
     ],
     [
       'tls_cert_file = "/c" tls_key_file = "/k" tls_min_version = "tls13" tls_max_version = "tls12"',
@@ -493,6 +505,119 @@ test('faults of a listener', async () => {
     'vault.hcl:1:34: listener "tcp": tls_cert_file has no effect, because tls_disable is true',
     'vault.hcl:1:55: listener "tcp": the limit cannot be switched off; the default of 32 MiB holds',
   ]);
+});
+
+test('what a listener asks of TLS, takes as JSON and does not serve', async () => {
+  const listen = async (keys: string) => {
+    const { config, warnings } = await load(`listener "tcp" { ${keys} }\n${STORAGE}`);
+    return { listener: config.listeners[0], warnings };
+  };
+  const files = 'tls_cert_file = "/c" tls_key_file = "/k"';
+  const suites =
+    'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305, TLS_RSA_WITH_AES_256_CBC_SHA';
+  const tls = await listen(`${files} tls_cipher_suites = "${suites}" tls_auto_reload_interval = "1m"`);
+  assert.deepEqual(tls.warnings, []);
+  const of = tls.listener?.tls;
+  assert.ok(of?.disabled === false);
+  assert.equal(
+    of.cipherSuites?.join(),
+    'ECDHE-RSA-AES128-GCM-SHA256,ECDHE-ECDSA-CHACHA20-POLY1305,AES256-SHA',
+  );
+  assert.equal(of.lookEveryMs, 60_000);
+  const off = (await listen(`${files} tls_auto_reload = false`)).listener?.tls;
+  assert.equal(off?.disabled === false && off.lookEveryMs, 0);
+  const limits = await listen(
+    `tls_disable = 1 max_json_depth = 5 max_json_string_value_length = 6 max_json_object_entry_count = 7
+     max_json_array_element_count = -1 max_json_token = 0 max_request_json_strings = 8 max_request_json_memory = 9
+     max_token_header_size = 10 disable_unauthed_generate_root_endpoints = true disable_unauthed_rekey_endpoints = "1"`,
+  );
+  assert.deepEqual(limits.warnings, []);
+  assert.deepEqual(limits.listener?.jsonLimits, {
+    depthMax: 5,
+    stringBytesMax: 6,
+    objectEntriesMax: 7,
+    arrayElementsMax: Number.POSITIVE_INFINITY,
+    tokensMax: 500_000,
+    stringsMax: 8,
+    memoryBytesMax: 9,
+  });
+  assert.equal(limits.listener.tokenHeaderBytesMax, 10);
+  assert.deepEqual(limits.listener.closedPaths, [
+    'sys/generate-root/',
+    'sys/rekey/',
+    'sys/rekey-recovery-key/',
+  ]);
+  const deep = await listen('tls_disable = 1 max_json_depth = 300');
+  assert.match(deep.warnings.join(), /to a depth of 64 and no deeper/);
+  assert.equal(deep.listener?.jsonLimits.depthMax, 64);
+  for (const [keys, expected] of [
+    [`${files} tls_cipher_suites = "TLS_RSA_WITH_RC4_128_SHA"`, /RC4_128_SHA": this cipher suite is unknown/],
+    [`${files} tls_cipher_suites = "TLS_RSA_WITH_CHACHA20_POLY1305"`, /unknown or not offered/],
+    [`${files} tls_auto_reload_interval = "1s"`, /must be at least 5s/],
+    [`${files} tls_require_and_verify_client_cert = 1`, /set tls_client_ca_file/],
+    ['tls_disable = 1 proxy_protocol_behavior = "use_always"', /let the balancer send X-Forwarded-For/],
+    ['tls_disable = 1 disable_unauthed_generate_root_endpoint = true', /too close to a security setting/],
+  ] as const) {
+    const lines = await faults(`listener "tcp" { ${keys} }\n${STORAGE}`);
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0] ?? '', expected);
+  }
+  const headers = await listen(
+    `tls_disable = 1 custom_response_headers {
+       default = { "X-Vault-Own" = "a" "Content-Length" = "1" "X-Empty" = "" "X-Kept" = "b" } }`,
+  );
+  assert.equal(headers.warnings.length, 3);
+  assert.deepEqual(headers.listener?.customResponseHeaders[0]?.headers, [{ name: 'X-Kept', value: 'b' }]);
+});
+
+test('audit devices, in HCL and in JSON', async () => {
+  const devices = async (files: Record<string, string>) =>
+    (await load(files, { strict: true })).config.auditDevices;
+  const hcl = `${BASE}
+    audit "file" "to-file" { description = "d" options { file_path = "/a.log" mode = 600 log_raw = true } }
+    audit "stdout" { local = true }
+    audit { type = "socket" path = "far/away/" options = { address = "a:1" } }`;
+  const expected = [
+    {
+      type: 'file',
+      path: 'to-file/',
+      description: 'd',
+      local: false,
+      options: { file_path: '/a.log', mode: '600', log_raw: 'true' },
+    },
+    { type: 'stdout', path: 'stdout/', description: '', local: true, options: {} },
+    { type: 'socket', path: 'far/away/', description: '', local: false, options: { address: 'a:1' } },
+  ];
+  assert.deepEqual(await devices({ 'vault.hcl': hcl }), expected);
+  const json = {
+    audit: [
+      {
+        file: {
+          'to-file': { description: 'd', options: { file_path: '/a.log', mode: 600, log_raw: true } },
+        },
+      },
+      { type: 'stdout', local: true },
+      { socket: { 'far/away': { options: { address: 'a:1' } } } },
+    ],
+  };
+  assert.deepEqual(await devices({ 'a.hcl': BASE, 'b.json': JSON.stringify(json) }), expected);
+  assert.equal((await load(`${BASE}unsafe_allow_api_audit_creation = false`)).config.apiAuditCreation, false);
+  for (const [stanza, words] of [
+    ['audit "pigeon" "a" {}', /the type "pigeon" is not known; there are: file, stdout, socket/],
+    ['audit "file" "a b" {}', /the path of an audit device is/],
+    ['audit "file" "a" { type = "file" }', /type is given by the label "file" already/],
+    ['audit "file" "a" {}\naudit "stdout" "a" {}', /the path "a\/" is taken/],
+    ['audit "file" "a" { options { list = ["x"] } }', /option "list" must be text, found a list/],
+    ['audit "file" "a" "b" {}', /two labels/],
+  ] as const) {
+    const lines = await faults(`${BASE}${stanza}`);
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0] ?? '', words);
+  }
+  assert.match(
+    (await load(`${BASE}audit "file" "a" { descripton = "x" }`)).warnings.join(),
+    /did you mean description/,
+  );
 });
 
 test('the vault, its name and its cloud', async () => {

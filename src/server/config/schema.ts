@@ -4,6 +4,7 @@ import { formatDuration } from '../../base/durations.ts';
 import { type HclBody, type HclEntry, type HclPosition, showPosition } from '../../base/hcl/hcl-tree.ts';
 import { REQUEST_DURATION_MS_MAX } from '../../base/limits.ts';
 import { parseUrl, showHostPort } from './addresses.ts';
+import { readAuditDevices } from './audit-config.ts';
 import type {
   AzureKeyVaultSealConfig,
   ListenerConfig,
@@ -20,6 +21,7 @@ import { readAzureKeyVaultSeal } from './seal-config.ts';
 import type { SealInputs } from './seal-values.ts';
 import { NO_EFFECT, parseBoolean, quote, Stanza } from './stanza.ts';
 import { bodies, type TypedStanza, typedStanzas } from './stanza-forms.ts';
+import { readTelemetry } from './telemetry-config.ts';
 
 /** Vault's `default_lease_ttl` and `max_lease_ttl`: 768 h. */
 const LEASE_TTL_MS = 768 * 3_600_000;
@@ -37,12 +39,14 @@ const LOG_FORMATS: Readonly<Record<string, LogFormat>> = { standard: 'standard',
 
 /** Keys of the top level that are blocks and may come more than once. */
 const BLOCKS = new Set([
+  'audit',
   'storage',
   'backend',
   'listener',
   'seal',
   'hsm',
   'kms',
+  'telemetry',
   ...Object.keys(ACCEPTED_STANZAS),
 ]);
 
@@ -57,13 +61,14 @@ export async function buildConfig(root: HclBody, inputs: SchemaInputs): Promise<
   const elsewhere = new Map([...BELONGS_IN_SEAL, ...BELONGS_IN_LISTENER]);
   const top = new Stanza('', root, TOP_LEVEL, findings, { blocks: BLOCKS, elsewhere });
   for (const entry of root.entries) acceptStanza(entry, findings);
-  const scalars = readScalars(top, inputs);
+  const scalars = { ...readScalars(top, inputs), telemetry: readTelemetry(root, findings) };
   const listeners = readListeners(root, scalars.defaultMaxRequestDurationMs, inputs);
   const storage = readStorage(root, inputs);
   const seal = await readSeal(root, inputs);
   const addresses = readAddresses(top, inputs);
+  const auditDevices = readAuditDevices(root, findings);
   if (!storage || listeners.length === 0) return undefined;
-  return { ...scalars, ...addresses, listeners, storage, ...(seal ? { seal } : {}) };
+  return { ...scalars, ...addresses, auditDevices, listeners, storage, ...(seal ? { seal } : {}) };
 }
 
 /** Stanzas and their types, under any of `names`. */
@@ -98,7 +103,10 @@ function checkNames(body: HclBody, table: typeof TOP_LEVEL, findings: Findings, 
   new Stanza(title, body, { used: known, accepted: new Map(), guarded: new Set() }, findings, { blocks });
 }
 
-type Scalars = Omit<ServerConfig, 'listeners' | 'storage' | 'seal' | 'apiAddr' | 'clusterAddr'>;
+type Scalars = Omit<
+  ServerConfig,
+  'auditDevices' | 'listeners' | 'telemetry' | 'storage' | 'seal' | 'apiAddr' | 'clusterAddr'
+>;
 
 function readScalars(top: Stanza, { env, findings }: SchemaInputs): Scalars {
   const maxLeaseTtlMs = top.duration('max_lease_ttl') || LEASE_TTL_MS;
@@ -135,6 +143,7 @@ function readScalars(top: Stanza, { env, findings }: SchemaInputs): Scalars {
     pidFile: top.string('pid_file'),
     disableMlock: top.boolean('disable_mlock') ?? false,
     ui: readUi(top, env, findings),
+    apiAuditCreation: top.boolean('unsafe_allow_api_audit_creation') ?? true,
   };
 }
 

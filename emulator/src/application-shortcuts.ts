@@ -5,7 +5,7 @@ import type { AksIssuer, AksTokenRequest } from './aks/issuer.ts';
 import { putFederated } from './arm/federated.ts';
 import { type Clock, epochSeconds } from './clock.ts';
 import { FEDERATED_AUDIENCE, type NewSecret } from './entra/credentials.ts';
-import type { Directory } from './entra/directory.ts';
+import type { Directory, ServicePrincipal } from './entra/directory.ts';
 
 export interface Application {
   clientId: string;
@@ -59,20 +59,27 @@ export function applicationShortcuts(parts: {
     createApplication: (name) => createApplication(directory, clock, name),
     deleteApplication: (principalId) => directory.remove(principalId),
     addFederatedCredential({ principal, issuer, subject, audience, name }) {
-      if (!directory.byObjectId(principal)) throw new Error(`no principal ${principal}`);
+      const { clientId } = existing(directory, principal);
       const credential = {
         name: name ?? `credential-${randomUUID().slice(0, 8)}`,
         issuer,
         subject,
         audiences: [audience ?? FEDERATED_AUDIENCE],
       };
-      putFederated(directory.credentials, principal, credential);
+      putFederated(directory.credentials, clientId, credential);
       return credential.name;
     },
-    removeFederatedCredential: (principal, name) => directory.credentials.removeFederated(principal, name),
+    removeFederatedCredential: (principal, name) =>
+      directory.credentials.removeFederated(existing(directory, principal).clientId, name),
     aksToken: (request) => aks.token(request),
     rotateAksKey: () => aks.rotateKey(),
   };
+}
+
+function existing(directory: Directory, principalId: string): ServicePrincipal {
+  const found = directory.byObjectId(principalId);
+  if (!found) throw new Error(`no principal ${principalId}`);
+  return found;
 }
 
 function createApplication(directory: Directory, clock: Clock, name: string): Application {
@@ -81,13 +88,13 @@ function createApplication(directory: Directory, clock: Clock, name: string): Ap
   return {
     clientId,
     principalId: objectId,
-    clientSecret: credentials.addSecret(objectId).secret,
+    clientSecret: credentials.addSecret(clientId).secret,
     addSecret({ lifetimeSeconds } = {}) {
       const expires = lifetimeSeconds === undefined ? undefined : epochSeconds(clock) + lifetimeSeconds;
-      return credentials.addSecret(objectId, expires);
+      return credentials.addSecret(clientId, { expires });
     },
-    removeSecret: (idOrSecret) => credentials.removeSecret(objectId, idOrSecret),
-    addCertificate: (pem) => credentials.addCertificate(objectId, pem).thumbprint,
-    removeCertificate: (thumbprint) => credentials.removeCertificate(objectId, thumbprint),
+    removeSecret: (idOrSecret) => credentials.removeSecret(clientId, idOrSecret),
+    addCertificate: (pem) => credentials.addCertificate(clientId, pem).thumbprint,
+    removeCertificate: (thumbprint) => credentials.removeCertificate(clientId, thumbprint),
   };
 }

@@ -18,7 +18,10 @@ import { entraHandler } from './entra/handler.ts';
 import { TokenIssuer } from './entra/tokens.ts';
 import { FaultBook } from './faults.ts';
 import { type Front, httpsFront, imdsFront } from './front.ts';
+import { graphHandler } from './graph/handler.ts';
+import { forwardTarget, tunnelTarget } from './hosts.ts';
 import { type Listener, listen } from './http/listener.ts';
+import { listenAsProxy } from './http/proxy.ts';
 import { Machine } from './imds/domain.ts';
 import { imdsHandler } from './imds/handler.ts';
 import { Journal } from './journal.ts';
@@ -32,6 +35,9 @@ export interface AzureOptions {
   port?: number;
   imdsPort?: number;
   adminPort?: number;
+  proxyPort?: number;
+  /** Also plays the public cloud's host names, for clients that are led here by the proxy or a hosts file. */
+  intercept?: boolean;
   /** Where to write the CA certificate; default: a fresh folder in the temporary directory, gone after close(). */
   caFile?: string;
   /** GUIDs; default: fresh ones. */
@@ -65,6 +71,8 @@ export interface Azure extends Shortcuts {
   caPem: string;
   /** http://127.0.0.1:port, for AZURE_POD_IDENTITY_AUTHORITY_HOST. */
   imdsUrl: string;
+  /** http://127.0.0.1:port, for HTTPS_PROXY: leads to this emulator and nowhere else. */
+  proxyUrl: string;
   adminUrl: string;
   adminToken: string;
   /** A service principal that is Owner of the subscription. */
@@ -83,7 +91,7 @@ export interface Azure extends Shortcuts {
 /** Starts a local Azure on loopback. State is in memory and ends with it. Not for production. */
 export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const clock = options.clock ?? systemClock;
-  const certificates = await makeCertificates();
+  const certificates = await makeCertificates({ intercept: options.intercept });
   const parts = makeParts(options, clock, certificates.caPem);
   const ca = await writeCa(options.caFile, certificates.caPem);
   const closing = new AbortController();
@@ -97,7 +105,8 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     await ca.remove();
   };
   try {
-    const front: Front = { ...parts, clock, closing: closing.signal };
+    const intercept = options.intercept === true;
+    const front: Front = { ...parts, clock, closing: closing.signal, intercept };
     const https = await listen({
       port: options.port ?? 0,
       tls: { key: certificates.leafKeyPem, cert: certificates.leafPem },
@@ -111,6 +120,12 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       handle: imdsFront(front, imdsHandler(parts.machine, parts.entra)),
     });
     listeners.push(imds);
+    const proxy = await listenAsProxy({
+      port: options.proxyPort ?? 0,
+      tunnel: (host, port) => tunnelTarget({ host, port }, https.port, intercept),
+      forward: (host, port) => forwardTarget({ host, port }, imds.port),
+    });
+    listeners.push(proxy);
     const admin = await listen({
       port: options.adminPort ?? 0,
       handle: adminHandler({ ...parts, directory: parts.entra.directory, clock, token: adminToken }),
@@ -122,6 +137,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       caFile: ca.file,
       caPem: certificates.caPem,
       imdsUrl: `http://127.0.0.1:${imds.port}`,
+      proxyUrl: `http://127.0.0.1:${proxy.port}`,
       adminUrl: `http://127.0.0.1:${admin.port}`,
       adminToken,
       close,
@@ -153,6 +169,7 @@ function makeParts(options: AzureOptions, clock: Clock, caPem: string): Parts {
   const roles = new RoleBook();
   const subscription = new Subscription({ subscriptionId, directory, machine, roles, clock });
   const principal = directory.add({ displayName: 'operator', kind: 'Application' });
+  directory.administrators.add(principal.objectId);
   subscription.assign({
     scope: subscription.id,
     principalId: principal.objectId,
@@ -168,7 +185,7 @@ function makeParts(options: AzureOptions, clock: Clock, caPem: string): Parts {
     operator: {
       clientId: principal.clientId,
       objectId: principal.objectId,
-      clientSecret: directory.credentials.addSecret(principal.objectId).secret,
+      clientSecret: directory.credentials.addSecret(principal.clientId).secret,
     },
     faults: new FaultBook(),
     journal: new Journal(),
@@ -182,6 +199,7 @@ function services(parts: Parts, clock: Clock) {
     aks: aksHandler(aks),
     entra: entraHandler(entra, clock),
     arm: armHandler(subscription, entra),
+    graph: graphHandler(entra, clock),
     keyVault: keyVaultHandler({ vaults: subscription.vaults, roles, entra, settings, clock }),
   };
 }

@@ -28,3 +28,16 @@ test('two runs share nothing', async () => {
   assert.notEqual(first.caPem, second.caPem);
   assert.ok(!new X509Certificate(first.leafPem).verify(new X509Certificate(second.caPem).publicKey));
 });
+
+test('the CA vouches for localhost and loopback alone, and for the public names only when asked', async () => {
+  const [local, wide] = await Promise.all([makeCertificates(), makeCertificates({ intercept: true })]);
+  const constraints = (pem: string) => new X509Certificate(pem).raw.toString('latin1');
+  assert.ok(constraints(local.caPem).includes('localhost'));
+  assert.ok(!constraints(local.caPem).includes('azure.net'));
+  assert.ok(constraints(wide.caPem).includes('vault.azure.net'));
+  assert.equal(new X509Certificate(wide.leafPem).checkHost('kv.vault.azure.net'), '*.vault.azure.net');
+  assert.equal(
+    new X509Certificate(wide.leafPem).checkHost('login.microsoftonline.com'),
+    'login.microsoftonline.com',
+  );
+});

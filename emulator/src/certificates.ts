@@ -4,6 +4,7 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { PUBLIC_HOSTS } from './hosts.ts';
 
 export interface Certificates {
   /** The CA certificate, PEM: what clients must trust. */
@@ -18,12 +19,21 @@ const DAY_MS = 86_400_000;
 /** 398 days is the longest that strict clients accept for a leaf (CA/Browser Forum BR 6.3.2). */
 const LIFETIME_MS = 397 * DAY_MS;
 
+export interface CertificateOptions {
+  /** For the public cloud's names too: needed by clients whose traffic is intercepted. */
+  intercept?: boolean;
+}
+
+/** What the CA may vouch for, whoever gets hold of it: names at and below these (RFC 5280 4.2.1.10). */
+const LOCAL_TREES = ['localhost'];
+const PUBLIC_TREES = [...PUBLIC_HOSTS.entra, PUBLIC_HOSTS.arm, PUBLIC_HOSTS.graph, PUBLIC_HOSTS.vaultSuffix];
+
 /**
  * Makes a CA and one leaf for localhost, *.vault.localhost, 127.0.0.1 and ::1. EC P-256, valid from an hour ago
  * for 397 days. Strict verifiers (Python 3.13) want keyUsage and a critical basicConstraints on the CA and an
  * authorityKeyIdentifier on the leaf.
  */
-export async function makeCertificates(): Promise<Certificates> {
+export async function makeCertificates(options: CertificateOptions = {}): Promise<Certificates> {
   const notBefore = new Date(Date.now() - 3_600_000);
   const notAfter = new Date(notBefore.getTime() + LIFETIME_MS);
   const [caKeys, leafKeys] = await Promise.all([generateKeys(false), generateKeys(true)]);
@@ -39,6 +49,7 @@ export async function makeCertificates(): Promise<Certificates> {
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
       await x509.SubjectKeyIdentifierExtension.create(caKeys.publicKey),
+      nameConstraints(options.intercept ? [...LOCAL_TREES, ...PUBLIC_TREES] : LOCAL_TREES),
     ],
   });
   const leaf = await x509.X509CertificateGenerator.create({
@@ -50,7 +61,7 @@ export async function makeCertificates(): Promise<Certificates> {
     signingAlgorithm: ALGORITHM,
     publicKey: leafKeys.publicKey,
     signingKey: caKeys.privateKey,
-    extensions: await leafExtensions(ca, leafKeys.publicKey),
+    extensions: await leafExtensions(ca, leafKeys.publicKey, options.intercept === true),
   });
   const leafKey = await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey);
   return {
@@ -97,20 +108,46 @@ export async function makeClientCertificate(
   return { certificatePem, pem: `${x509.PemConverter.encode(key, 'PRIVATE KEY')}\n${certificatePem}` };
 }
 
-async function leafExtensions(ca: x509.X509Certificate, key: CryptoKey): Promise<x509.Extension[]> {
+async function leafExtensions(
+  ca: x509.X509Certificate,
+  key: CryptoKey,
+  intercept: boolean,
+): Promise<x509.Extension[]> {
+  const names = ['localhost', '*.vault.localhost'];
+  const { entra, arm, graph, vaultSuffix } = PUBLIC_HOSTS;
+  if (intercept) names.push(...entra, arm, graph, `*.${vaultSuffix}`);
   return [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
     new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
     new x509.SubjectAlternativeNameExtension([
-      { type: 'dns', value: 'localhost' },
-      { type: 'dns', value: '*.vault.localhost' },
+      ...names.map((value) => ({ type: 'dns' as const, value })),
       { type: 'ip', value: '127.0.0.1' },
       { type: 'ip', value: '::1' },
     ]),
     await x509.AuthorityKeyIdentifierExtension.create(ca),
     await x509.SubjectKeyIdentifierExtension.create(key),
   ];
+}
+
+/** Loopback addresses are permitted as well, and no others. Written out in DER, for which the library has no words. */
+function nameConstraints(trees: readonly string[]): x509.Extension {
+  const names = trees.map((name) => der(0x82, Buffer.from(name, 'ascii')));
+  const loopback = [
+    Buffer.from([127, 0, 0, 0, 255, 0, 0, 0]),
+    Buffer.concat([Buffer.alloc(15), Buffer.from([1]), Buffer.alloc(16, 0xff)]),
+  ].map((network) => der(0x87, network));
+  const subtrees = [...names, ...loopback].map((base) => der(0x30, base));
+  const permitted = der(0xa0, Buffer.concat(subtrees));
+  return new x509.Extension('2.5.29.30', true, Uint8Array.from(der(0x30, permitted)).buffer);
+}
+
+/** Tag, length, value (X.690 8.1). */
+function der(tag: number, value: Buffer): Buffer {
+  const { length } = value;
+  // The shortest form is the only one that DER allows.
+  const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...size]), value]);
 }
 
 function generateKeys(extractable: boolean): Promise<webcrypto.CryptoKeyPair> {

@@ -128,6 +128,7 @@ function addresses(azure: Azure) {
     keyVaultAudience: azure.keyVaultAudience,
     keyVaultDnsSuffix: `vault.localhost:${azure.port}`,
     imdsUrl: azure.imdsUrl,
+    proxyUrl: azure.proxyUrl,
     adminUrl: azure.adminUrl,
     aksIssuerUrl: azure.aksIssuerUrl,
     tenantId: azure.tenantId,

@@ -1,6 +1,7 @@
 // The front door: tells the services apart, plays the faults, and writes the journal.
 
 import type { Fault, FaultBook } from './faults.ts';
+import { isPublic, type Place, placeOf } from './hosts.ts';
 import type { Answer, Handler, Reply, Request } from './http/message.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 
@@ -8,6 +9,8 @@ export interface Front {
   faults: FaultBook;
   journal: Journal;
   clock: { now(): number };
+  /** Whether the public cloud's host names are played as well. */
+  intercept: boolean;
   /** Aborts when the emulator closes: delays and hangs end then. */
   closing: AbortSignal;
 }
@@ -15,16 +18,19 @@ export interface Front {
 export interface Services {
   entra: (request: Request) => Promise<Reply>;
   arm: (request: Request) => Promise<Reply>;
+  graph: (request: Request) => Promise<Reply>;
   aks: (request: Request) => Promise<Reply>;
   keyVault: (request: Request, vaultName: string) => Promise<Answer>;
 }
 
-/** The HTTPS door: `<vault>.vault.localhost` is that vault, localhost is ARM, AKS's issuer and Entra, by path. */
+/** The HTTPS door: the host name says which service is meant, and on localhost the path does. */
 export function httpsFront(front: Front, services: Services): Handler {
   return (request) => {
-    const vaultName = /^([^.]+)\.vault\.localhost$/.exec(request.host)?.[1];
-    if (vaultName) return guarded(front, vaultName, request, () => services.keyVault(request, vaultName));
-    if (!['localhost', '127.0.0.1', '[::1]'].includes(request.host)) {
+    const place: Place = isPublic(request) && !front.intercept ? { service: 'none' } : placeOf(request);
+    if (place.service === 'vault') {
+      return guarded(front, place.name, request, () => services.keyVault(request, place.name));
+    }
+    if (place.service === 'none') {
       return guarded(front, 'none', request, async () => ({
         status: 421,
         body: {
@@ -35,12 +41,8 @@ export function httpsFront(front: Front, services: Services): Handler {
         },
       }));
     }
-    const [first] = request.segments;
-    if (first?.toLowerCase() === 'aks') return guarded(front, 'aks', request, () => services.aks(request));
-    const isArm = first !== undefined && /^(subscriptions|providers)$/i.test(first);
-    return isArm
-      ? guarded(front, 'arm', request, () => services.arm(request))
-      : guarded(front, 'entra', request, () => services.entra(request));
+    const serve = services[place.service];
+    return guarded(front, place.service, request, () => serve(request));
   };
 }
 

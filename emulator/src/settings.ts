@@ -2,6 +2,11 @@
 
 export interface Settings {
   /**
+   * What a vault's 401 names as authority: the tenant ('tenant', as Azure does) or its AD FS form ('adfs'), which some
+   * clients want that were given that form themselves.
+   */
+  challengeAuthority: 'tenant' | 'adfs';
+  /**
    * What the host of an unknown or deleted vault does. On Azure its name stops resolving; on loopback the nearest is a
    * connection that is reset ('drop'). 'not-found' answers 404 instead.
    */
@@ -23,6 +28,7 @@ export interface Settings {
 }
 
 export const DEFAULT_SETTINGS: Settings = {
+  challengeAuthority: 'tenant',
   unknownVault: 'drop',
   secretValidity: 'informational',
   getOnDisabledKey: 'allowed',
@@ -31,6 +37,7 @@ export const DEFAULT_SETTINGS: Settings = {
 };
 
 const CHOICES: { [Name in keyof Settings]: readonly Settings[Name][] } = {
+  challengeAuthority: ['tenant', 'adfs'],
   unknownVault: ['drop', 'not-found'],
   secretValidity: ['informational', 'enforced'],
   getOnDisabledKey: ['allowed', 'refused'],

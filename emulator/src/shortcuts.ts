@@ -158,6 +158,9 @@ function vaultRequest(options: VaultOptions, tenantId: string) {
     accessPolicies: options.accessPolicies,
     retentionDays: undefined,
     purgeProtection: options.purgeProtection,
+    network: undefined,
+    publicAccess: undefined,
+    enabledFor: {},
   };
 }
 

@@ -117,6 +117,17 @@ function armPath(kind: string, group = 'local', vault = 'guarded'): string {
   const paths: Record<string, string> = {
     subscriptions: '/subscriptions',
     subscription: sub,
+    tenants: '/tenants',
+    locations: `${sub}/locations`,
+    providers: `${sub}/providers`,
+    provider: `${sub}/providers/Microsoft.KeyVault`,
+    registerProvider: `${sub}/providers/Microsoft.KeyVault/register`,
+    resources: `${inGroup}/resources`,
+    checkVaultName: `${sub}/providers/Microsoft.KeyVault/checkNameAvailability`,
+    checkHsmName: `${sub}/providers/Microsoft.KeyVault/checkMhsmNameAvailability`,
+    managedHsms: `${inGroup}/providers/Microsoft.KeyVault/managedHSMs`,
+    deletedManagedHsms: `${sub}/providers/Microsoft.KeyVault/deletedManagedHSMs`,
+    accessPolicies: `${inGroup}/providers/Microsoft.KeyVault/vaults/${vault}/accessPolicies/add`,
     groups: `${sub}/resourceGroups`,
     group: inGroup,
     vaults: `${inGroup}/providers/Microsoft.KeyVault/vaults`,
@@ -161,6 +172,14 @@ for (const operation of OPERATIONS) {
     assert.equal(audience.status, 401);
     if (!head) assert.equal(errorOf(audience).code, 'InvalidAuthenticationTokenAudience');
     const withoutRole = await callArm(operation, { token: nobodyArmToken });
+    if (operation.kind === 'tenants') {
+      // Its own tenant is known to every caller.
+      assert.equal(
+        (withoutRole.json as { value: { tenantId: string }[] }).value[0]?.tenantId,
+        azure.tenantId,
+      );
+      return;
+    }
     if (operation.kind === 'subscriptions') {
       // Any caller may ask which subscriptions it sees; this one sees none.
       assert.deepEqual((withoutRole.json as { value: unknown[] }).value, []);
@@ -178,7 +197,9 @@ test('ARM rights end at their scope', async () => {
   const token = await tokenFor(azure, 'https://management.azure.com', app);
   for (const operation of OPERATIONS) {
     const answer = await callArm(operation, { token, vault: 'neighbour' });
-    if (operation.kind === 'subscriptions') assert.deepEqual((answer.json as { value: unknown[] }).value, []);
+    if (operation.kind === 'tenants') assert.equal(answer.status, 200);
+    else if (operation.kind === 'subscriptions')
+      assert.deepEqual((answer.json as { value: unknown[] }).value, []);
     else assert.equal(answer.status, 403, `${operation.method} ${operation.kind}`);
   }
   const vault = OPERATIONS.find((operation) => operation.kind === 'vault' && operation.method === 'GET');
@@ -196,7 +217,8 @@ test('a Reader reads and writes nothing', async () => {
   const token = await tokenFor(azure, 'https://management.azure.com', app);
   for (const operation of OPERATIONS) {
     const { status } = await callArm(operation, { token });
-    const reads = operation.method === 'GET' || operation.method === 'HEAD';
+    // Asking whether a name is free is a POST, but a right to read.
+    const reads = operation.action === undefined || operation.action.endsWith('/read');
     assert.equal(status === 403, !reads, `${operation.method} ${operation.kind}: ${status}`);
   }
 });

@@ -142,22 +142,22 @@ function addApplication({ directory, clock, aks }: AdminParts, request: Request)
 }
 
 function addSecret({ directory, clock }: AdminParts, request: Request, id: string): Reply {
-  const { objectId } = findApplication(directory, id);
+  const { clientId } = findApplication(directory, id);
   const lifetime = request.body.length === 0 ? undefined : readNumber(readObject(request), 'lifetimeSeconds');
   const expires = lifetime === undefined ? undefined : epochSeconds(clock) + lifetime;
-  return { status: 201, body: directory.credentials.addSecret(objectId, expires) };
+  return { status: 201, body: directory.credentials.addSecret(clientId, { expires }) };
 }
 
 function addCertificate({ directory }: AdminParts, request: Request, id: string): Reply {
-  const { objectId } = findApplication(directory, id);
-  const added = directory.credentials.addCertificate(objectId, readString(readObject(request), 'pem'));
+  const { clientId } = findApplication(directory, id);
+  const added = directory.credentials.addCertificate(clientId, readString(readObject(request), 'pem'));
   return { status: 201, body: { thumbprint: added.thumbprint } };
 }
 
 function addFederated({ directory }: AdminParts, request: Request, id: string): Reply {
-  const { objectId } = findApplication(directory, id);
+  const { clientId } = findApplication(directory, id);
   const credential = { name: readString(readObject(request), 'name'), ...readFederated(request.body) };
-  putFederated(directory.credentials, objectId, credential);
+  putFederated(directory.credentials, clientId, credential);
   return { status: 201, body: credential };
 }
 

@@ -1,8 +1,6 @@
 // Reads what clients PUT to ARM, and refuses what ARM refuses: 400.
 
 import { asObject, jsonObject, ServiceError } from '../http/message.ts';
-import type { AccessPolicy } from '../key-vault/vault.ts';
-import type { VaultRequest } from './vaults.ts';
 
 export interface LocatedRequest {
   location: string;
@@ -16,7 +14,6 @@ export interface AssignmentRequest {
 }
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const POLICIES_MAX = 1024;
 
 export function isGuid(text: string): boolean {
   return GUID.test(text);
@@ -36,33 +33,6 @@ export function readBody(body: Buffer): Record<string, unknown> {
 export function readLocated(body: Buffer): LocatedRequest {
   const object = readBody(body);
   return { location: readLocation(object), tags: readTags(object['tags']) ?? {} };
-}
-
-/** `createMode: recover` is all that a recovery says. */
-export function asksForRecovery(body: Buffer): boolean {
-  const mode = asObject(readBody(body)['properties'])?.['createMode'];
-  return typeof mode === 'string' && mode.toLowerCase() === 'recover';
-}
-
-export function readVault(body: Buffer): VaultRequest {
-  const object = readBody(body);
-  const properties = asObject(object['properties']);
-  if (!properties) throw badRequest('BadRequest', "The parameter 'properties' is missing.");
-  const tenantId = readGuid(properties, 'tenantId');
-  const sku = asObject(properties['sku'])?.['name'];
-  if (typeof sku !== 'string' || !/^(standard|premium)$/i.test(sku)) {
-    throw badRequest('BadRequest', "The parameter 'sku' must name 'standard' or 'premium'.");
-  }
-  return {
-    location: readLocation(object),
-    tags: readTags(object['tags']),
-    tenantId,
-    sku: sku.toLowerCase(),
-    rbac: readFlag(properties, 'enableRbacAuthorization'),
-    accessPolicies: readPolicies(properties['accessPolicies']),
-    retentionDays: readRetention(properties['softDeleteRetentionInDays']),
-    purgeProtection: readFlag(properties, 'enablePurgeProtection'),
-  };
 }
 
 export function readAssignment(body: Buffer): AssignmentRequest {
@@ -87,39 +57,7 @@ export function readAssignment(body: Buffer): AssignmentRequest {
   return { roleDefinitionId, principalId: readGuid(properties, 'principalId'), principalType };
 }
 
-function readPolicies(given: unknown): AccessPolicy[] | undefined {
-  if (given === undefined || given === null) return undefined;
-  if (!Array.isArray(given) || given.length > POLICIES_MAX) {
-    throw badRequest('BadRequest', "'accessPolicies' must be a list of at most 1024 entries.");
-  }
-  return given.map((entry) => {
-    const policy = asObject(entry);
-    if (!policy) throw badRequest('BadRequest', "An entry of 'accessPolicies' must be an object.");
-    const permissions = asObject(policy['permissions']) ?? {};
-    return {
-      tenantId: readGuid(policy, 'tenantId'),
-      objectId: readGuid(policy, 'objectId'),
-      permissions: {
-        keys: readNames(permissions['keys']),
-        secrets: readNames(permissions['secrets']),
-        certificates: readNames(permissions['certificates']),
-        storage: readNames(permissions['storage']),
-      },
-    };
-  });
-}
-
-function readNames(given: unknown): string[] {
-  if (given === undefined || given === null) return [];
-  if (!Array.isArray(given) || given.length > 64)
-    throw badRequest('BadRequest', 'Permissions must be lists of names.');
-  return given.map((name) => {
-    if (typeof name !== 'string') throw badRequest('BadRequest', 'Permissions must be lists of names.');
-    return name;
-  });
-}
-
-function readLocation(object: Record<string, unknown>): string {
+export function readLocation(object: Record<string, unknown>): string {
   const { location } = object;
   if (typeof location !== 'string' || location === '') {
     throw badRequest('LocationRequired', 'The location property is required for this definition.');
@@ -135,7 +73,7 @@ function readLocation(object: Record<string, unknown>): string {
   return normal;
 }
 
-function readTags(given: unknown): Record<string, string> | undefined {
+export function readTags(given: unknown): Record<string, string> | undefined {
   if (given === undefined || given === null) return undefined;
   const tags = asObject(given);
   const entries = Object.entries(tags ?? {});
@@ -145,28 +83,13 @@ function readTags(given: unknown): Record<string, string> | undefined {
   return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]));
 }
 
-function readGuid(object: Record<string, unknown>, name: string): string {
+export function readGuid(object: Record<string, unknown>, name: string): string {
   const value = object[name];
   if (typeof value !== 'string' || !isGuid(value))
     throw badRequest('BadRequest', `'${name}' must be a GUID.`);
   return value.toLowerCase();
 }
 
-function readFlag(object: Record<string, unknown>, name: string): boolean | undefined {
-  const value = object[name] ?? undefined;
-  if (value !== undefined && typeof value !== 'boolean')
-    throw badRequest('BadRequest', `'${name}' must be true or false.`);
-  return value;
-}
-
-function readRetention(given: unknown): number | undefined {
-  if (given === undefined || given === null) return undefined;
-  if (typeof given !== 'number' || !Number.isInteger(given) || given < 7 || given > 90) {
-    throw badRequest('BadRequest', "'softDeleteRetentionInDays' must be from 7 to 90.");
-  }
-  return given;
-}
-
-function badRequest(code: string, message: string): ServiceError {
+export function badRequest(code: string, message: string): ServiceError {
   return new ServiceError(400, code, message);
 }

@@ -17,7 +17,7 @@ export const FEDERATED_OPERATIONS: readonly ArmOperation[] = [
 
 function list(context: Context): Reply {
   const identity = identityOf(context);
-  const credentials = context.subscription.directory.credentials.federated(identity.principalId);
+  const credentials = context.subscription.directory.credentials.federated(identity.clientId);
   return ok({ value: credentials.map((credential) => renderFederated(identity, credential)) });
 }
 
@@ -25,7 +25,7 @@ function put(context: Context): Reply {
   const identity = identityOf(context);
   const { credentials } = context.subscription.directory;
   const credential = { name: nameOf(context.path.credential), ...readFederated(context.request.body) };
-  const created = putFederated(credentials, identity.principalId, credential);
+  const created = putFederated(credentials, identity.clientId, credential);
   return { status: created ? 201 : 200, body: renderFederated(identity, credential) };
 }
 
@@ -33,7 +33,7 @@ function get(context: Context): Reply {
   const identity = identityOf(context);
   const name = nameOf(context.path.credential);
   const found = context.subscription.directory.credentials
-    .federated(identity.principalId)
+    .federated(identity.clientId)
     .find((credential) => credential.name.toLowerCase() === name.toLowerCase());
   if (!found) throw resourceNotFound(TYPE, `${identity.name}/${name}`, identity.resourceGroup);
   return ok(renderFederated(identity, found));
@@ -42,7 +42,7 @@ function get(context: Context): Reply {
 function remove(context: Context): Reply {
   const identity = identityOf(context);
   const { credentials } = context.subscription.directory;
-  const removed = credentials.removeFederated(identity.principalId, nameOf(context.path.credential));
+  const removed = credentials.removeFederated(identity.clientId, nameOf(context.path.credential));
   return { status: removed ? 200 : 204 };
 }
 

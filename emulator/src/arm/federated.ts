@@ -24,7 +24,7 @@ export function readFederated(body: Buffer): Omit<FederatedCredential, 'name'> {
 /** Adds or replaces; true when it is new. Throws ServiceError. */
 export function putFederated(
   credentials: CredentialBook,
-  objectId: string,
+  clientId: string,
   credential: FederatedCredential,
 ): boolean {
   const { name, issuer, subject } = credential;
@@ -34,7 +34,7 @@ export function putFederated(
   // Entra wants https; http is let through here for issuers that tests run on loopback.
   if (!URL.canParse(issuer) || !/^https?:\/\//.test(issuer)) throw invalid("'issuer' must be a URL.");
   const others = credentials
-    .federated(objectId)
+    .federated(clientId)
     .filter((other) => other.name.toLowerCase() !== name.toLowerCase());
   if (others.some((other) => other.issuer === issuer && other.subject === subject)) {
     throw new ServiceError(
@@ -46,8 +46,8 @@ export function putFederated(
   if (others.length >= FEDERATED_MAX) {
     throw invalid(`At most ${FEDERATED_MAX} federated identity credentials are allowed.`);
   }
-  const created = others.length === credentials.federated(objectId).length;
-  credentials.putFederated(objectId, credential);
+  const created = others.length === credentials.federated(clientId).length;
+  credentials.putFederated(clientId, credential);
   return created;
 }
 

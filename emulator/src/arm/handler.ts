@@ -6,11 +6,13 @@ import type { Caller } from '../entra/tokens.ts';
 import { queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
 import { authenticate } from './authenticate.ts';
 import { type Subscription, subscriptionNotFound } from './domain.ts';
+import { cloudMetadata, isMetadataRequest } from './metadata.ts';
 import { OPERATIONS } from './operations.ts';
 import { type ArmPath, parseArmPath } from './path.ts';
 
 export function armHandler(subscription: Subscription, entra: Entra): (request: Request) => Promise<Reply> {
   return async (request) => {
+    if (isMetadataRequest(request)) return cloudMetadata(request, entra.tenantId, entra.httpsPort);
     const headers = { 'cache-control': 'no-cache', 'x-ms-request-id': randomUUID() };
     try {
       const reply = await answer(subscription, entra, request);

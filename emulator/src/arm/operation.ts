@@ -32,3 +32,8 @@ export function nameOf(name: string | undefined): string {
 export function ok(body: unknown): Reply {
   return { status: 200, body };
 }
+
+/** Lists of a group show what lies in it, lists of the subscription everything. */
+export function inGroup({ group }: ArmPath, resourceGroup: string): boolean {
+  return group === undefined || group.toLowerCase() === resourceGroup.toLowerCase();
+}

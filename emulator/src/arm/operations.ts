@@ -1,16 +1,16 @@
 // The operations of ARM: kind of thing × method → needed right and what is done. A test walks this table.
 
 import type { Reply } from '../http/message.ts';
-import { asksForRecovery, readLocated, readVault } from './bodies.ts';
-import { IDENTITY_TYPE, resourceNotFound, VAULT_TYPE } from './domain.ts';
+import { readLocated } from './bodies.ts';
+import { CATALOGUE_OPERATIONS } from './catalogue-operations.ts';
+import { IDENTITY_TYPE, resourceNotFound } from './domain.ts';
 import { FEDERATED_OPERATIONS } from './federated-operations.ts';
-import { type ArmOperation, type Context, nameOf, ok } from './operation.ts';
-import type { ArmPath } from './path.ts';
+import { type ArmOperation, type Context, inGroup, nameOf, ok } from './operation.ts';
 import * as render from './render.ts';
 import { ROLE_OPERATIONS } from './role-operations.ts';
+import { VAULT_OPERATIONS } from './vault-operations.ts';
 
 const GROUPS = 'Microsoft.Resources/subscriptions/resourceGroups';
-const DELETED_VAULTS = 'Microsoft.KeyVault/locations/deletedVaults';
 
 export const OPERATIONS: readonly ArmOperation[] = [
   { kind: 'subscriptions', method: 'GET', run: listSubscriptions },
@@ -25,23 +25,12 @@ export const OPERATIONS: readonly ArmOperation[] = [
   { kind: 'group', method: 'GET', action: `${GROUPS}/read`, run: getGroup },
   { kind: 'group', method: 'HEAD', action: `${GROUPS}/read`, run: headGroup },
   { kind: 'group', method: 'DELETE', action: `${GROUPS}/delete`, run: deleteGroup },
-  { kind: 'vaults', method: 'GET', action: `${VAULT_TYPE}/read`, run: listVaults },
-  { kind: 'vault', method: 'PUT', action: `${VAULT_TYPE}/write`, run: putVault },
-  { kind: 'vault', method: 'GET', action: `${VAULT_TYPE}/read`, run: getVault },
-  { kind: 'vault', method: 'HEAD', action: `${VAULT_TYPE}/read`, run: headVault },
-  { kind: 'vault', method: 'DELETE', action: `${VAULT_TYPE}/delete`, run: deleteVault },
-  {
-    kind: 'deletedVaults',
-    method: 'GET',
-    action: 'Microsoft.KeyVault/deletedVaults/read',
-    run: listDeletedVaults,
-  },
-  { kind: 'deletedVault', method: 'GET', action: `${DELETED_VAULTS}/read`, run: getDeletedVault },
-  { kind: 'purgeVault', method: 'POST', action: `${DELETED_VAULTS}/purge/action`, run: purgeVault },
   { kind: 'identities', method: 'GET', action: `${IDENTITY_TYPE}/read`, run: listIdentities },
   { kind: 'identity', method: 'PUT', action: `${IDENTITY_TYPE}/write`, run: putIdentity },
   { kind: 'identity', method: 'GET', action: `${IDENTITY_TYPE}/read`, run: getIdentity },
   { kind: 'identity', method: 'DELETE', action: `${IDENTITY_TYPE}/delete`, run: deleteIdentity },
+  ...CATALOGUE_OPERATIONS,
+  ...VAULT_OPERATIONS,
   ...FEDERATED_OPERATIONS,
   ...ROLE_OPERATIONS,
 ];
@@ -92,71 +81,11 @@ function deleteGroup({ subscription, path }: Context): Reply {
   return { status: 200 };
 }
 
-// Vaults
-
-function listVaults({ subscription, path, httpsPort }: Context): Reply {
-  if (path.group) subscription.group(path.group);
-  const vaults = subscription.vaults.list().filter((vault) => inGroup(vault.resourceGroup, path));
-  return ok({ value: vaults.map((vault) => render.renderVault(vault, httpsPort)) });
-}
-
-function putVault({ subscription, request, path, apiVersion, httpsPort }: Context): Reply {
-  const name = nameOf(path.name);
-  if (asksForRecovery(request.body)) {
-    const vault = subscription.recoverVault(nameOf(path.group), name);
-    return ok(render.renderVault(vault, httpsPort));
-  }
-  // Without the flag, api-versions from 2026-02-01 on make an RBAC vault, older ones an access-policy vault.
-  const rbacDefault = apiVersion >= '2026-02-01';
-  const { vault, created } = subscription.putVault(
-    nameOf(path.group),
-    name,
-    readVault(request.body),
-    rbacDefault,
-  );
-  return { status: created ? 201 : 200, body: render.renderVault(vault, httpsPort) };
-}
-
-function getVault({ subscription, path, httpsPort }: Context): Reply {
-  const group = subscription.group(nameOf(path.group));
-  const vault = subscription.vaults.get(group.name, nameOf(path.name));
-  if (!vault) throw resourceNotFound(VAULT_TYPE, nameOf(path.name), group.name);
-  return ok(render.renderVault(vault, httpsPort));
-}
-
-function headVault(context: Context): Reply {
-  getVault(context);
-  return { status: 204 };
-}
-
-function deleteVault({ subscription, path }: Context): Reply {
-  const group = subscription.group(nameOf(path.group));
-  const vault = subscription.vaults.get(group.name, nameOf(path.name));
-  return { status: vault && subscription.deleteVault(vault.name) ? 200 : 204 };
-}
-
-function listDeletedVaults({ subscription }: Context): Reply {
-  return ok({
-    value: subscription.vaults.listDeleted().map((vault) => render.renderDeletedVault(vault, subscription)),
-  });
-}
-
-function getDeletedVault({ subscription, path }: Context): Reply {
-  const vault = subscription.vaults.deleted(nameOf(path.name), nameOf(path.location));
-  return ok(render.renderDeletedVault(vault, subscription));
-}
-
-function purgeVault({ subscription, path }: Context): Reply {
-  subscription.vaults.deleted(nameOf(path.name), nameOf(path.location));
-  subscription.vaults.purge(nameOf(path.name));
-  return { status: 200 };
-}
-
 // User-assigned identities
 
 function listIdentities({ subscription, path, tenantId }: Context): Reply {
   if (path.group) subscription.group(path.group);
-  const identities = subscription.identities().filter((identity) => inGroup(identity.resourceGroup, path));
+  const identities = subscription.identities().filter((identity) => inGroup(path, identity.resourceGroup));
   return ok({ value: identities.map((identity) => render.renderIdentity(identity, tenantId)) });
 }
 
@@ -181,8 +110,4 @@ function getIdentity({ subscription, path, tenantId }: Context): Reply {
 function deleteIdentity({ subscription, path }: Context): Reply {
   const group = subscription.group(nameOf(path.group));
   return { status: subscription.deleteIdentity(group.name, nameOf(path.name)) ? 200 : 204 };
-}
-
-function inGroup(group: string, path: ArmPath): boolean {
-  return path.group === undefined || group.toLowerCase() === path.group.toLowerCase();
 }

@@ -2,6 +2,17 @@
 // (az writes `resourcegroups`), names keep theirs.
 
 export type ArmKind =
+  | 'tenants'
+  | 'locations'
+  | 'providers'
+  | 'provider'
+  | 'registerProvider'
+  | 'resources'
+  | 'checkVaultName'
+  | 'checkHsmName'
+  | 'managedHsms'
+  | 'deletedManagedHsms'
+  | 'accessPolicies'
   | 'subscriptions'
   | 'subscription'
   | 'groups'
@@ -27,6 +38,8 @@ export interface ArmPath {
   subscriptionId?: string;
   group?: string;
   name?: string;
+  /** `add`, `replace` or `remove`, below a vault's access policies. */
+  change?: string;
   /** Name of a federated credential below the identity `name`. */
   credential?: string;
   location?: string;
@@ -37,6 +50,17 @@ const IDENTITY = 'resourcegroups/:group/providers/microsoft.managedidentity/user
 /** `:x` takes any segment as x. Below a subscription id; extension resources are told apart first. */
 const PATTERNS: readonly [pattern: string, kind: ArmKind][] = [
   ['', 'subscription'],
+  ['locations', 'locations'],
+  ['providers', 'providers'],
+  ['providers/:name', 'provider'],
+  ['providers/:name/register', 'registerProvider'],
+  ['resources', 'resources'],
+  ['resourcegroups/:group/resources', 'resources'],
+  ['providers/microsoft.keyvault/checknameavailability', 'checkVaultName'],
+  ['providers/microsoft.keyvault/checkmhsmnameavailability', 'checkHsmName'],
+  ['providers/microsoft.keyvault/managedhsms', 'managedHsms'],
+  ['resourcegroups/:group/providers/microsoft.keyvault/managedhsms', 'managedHsms'],
+  ['providers/microsoft.keyvault/deletedmanagedhsms', 'deletedManagedHsms'],
   ['resourcegroups', 'groups'],
   ['resourcegroups/:group', 'group'],
   ['providers/microsoft.keyvault/vaults', 'vaults'],
@@ -46,6 +70,10 @@ const PATTERNS: readonly [pattern: string, kind: ArmKind][] = [
   ['providers/microsoft.managedidentity/userassignedidentities', 'identities'],
   ['resourcegroups/:group/providers/microsoft.keyvault/vaults', 'vaults'],
   ['resourcegroups/:group/providers/microsoft.keyvault/vaults/:name', 'vault'],
+  [
+    'resourcegroups/:group/providers/microsoft.keyvault/vaults/:name/accesspolicies/:change',
+    'accessPolicies',
+  ],
   ['resourcegroups/:group/providers/microsoft.managedidentity/userassignedidentities', 'identities'],
   [IDENTITY, 'identity'],
   [`${IDENTITY}/federatedidentitycredentials`, 'federatedCredentials'],
@@ -57,13 +85,28 @@ const EXTENSIONS: Record<string, { list: ArmKind; one: ArmKind }> = {
   roledefinitions: { list: 'roleDefinitions', one: 'roleDefinition' },
 };
 
-const LISTS = new Set<ArmKind>(['vaults', 'identities', 'groups', 'deletedVaults']);
+const LISTS = new Set<ArmKind>([
+  'vaults',
+  'identities',
+  'groups',
+  'deletedVaults',
+  'locations',
+  'providers',
+  'provider',
+  'registerProvider',
+  'resources',
+  'checkVaultName',
+  'checkHsmName',
+  'managedHsms',
+  'deletedManagedHsms',
+]);
 
 /** undefined: nothing that this emulator has. */
 export function parseArmPath(segments: string[]): ArmPath | undefined {
   const words = segments.map((segment) => segment.toLowerCase());
   const extension = parseExtension(segments, words);
   if (extension) return extension;
+  if (words[0] === 'tenants' && words.length === 1) return { kind: 'tenants', scope: '/' };
   if (words[0] !== 'subscriptions') return undefined;
   const subscriptionId = words[1];
   if (subscriptionId === undefined) return { kind: 'subscriptions', scope: '/' };
@@ -73,9 +116,12 @@ export function parseArmPath(segments: string[]): ArmPath | undefined {
     const id = `/${segments.join('/')}`;
     // A list asks for the right at what holds it: the group, or the subscription.
     const holder = names.group ? `/${segments.slice(0, 4).join('/')}` : `/${segments.slice(0, 2).join('/')}`;
-    // Federated credentials are held by their identity.
+    // Federated credentials are held by their identity, access policies are a part of their vault.
     if (kind === 'federatedCredentials') {
       return { kind, subscriptionId, ...names, scope: `/${segments.slice(0, -1).join('/')}` };
+    }
+    if (kind === 'accessPolicies') {
+      return { kind, subscriptionId, ...names, scope: `/${segments.slice(0, -2).join('/')}` };
     }
     return { kind, subscriptionId, ...names, scope: LISTS.has(kind) ? holder : id };
   }

@@ -1,7 +1,7 @@
 // What ARM answers: resources in its envelope of id, name, type, location, tags, properties.
 
 import type { FederatedCredential } from '../entra/credentials.ts';
-import type { Vault } from '../key-vault/vault.ts';
+import type { NetworkRules, Vault } from '../key-vault/vault.ts';
 import type { RoleAssignment } from '../rbac/domain.ts';
 import type { RoleDefinition } from '../rbac/roles.ts';
 import { IDENTITY_TYPE, type Identity, type ResourceGroup, type Subscription, VAULT_TYPE } from './domain.ts';
@@ -33,7 +33,8 @@ export function renderGroup(group: ResourceGroup) {
   };
 }
 
-export function renderVault(vault: Vault, httpsPort: number) {
+/** `suffix`: what the client of this answer puts after a vault's name. */
+export function renderVault(vault: Vault, suffix: string) {
   return {
     id: vault.id,
     name: vault.name,
@@ -46,15 +47,26 @@ export function renderVault(vault: Vault, httpsPort: number) {
       tenantId: vault.tenantId,
       accessPolicies: vault.accessPolicies,
       enabledForDeployment: false,
+      ...vault.enabledFor,
+      ...(vault.network ? { networkAcls: renderNetwork(vault.network) } : {}),
       enableSoftDelete: true,
       softDeleteRetentionInDays: vault.retentionDays,
       enableRbacAuthorization: vault.rbac,
       // Azure leaves it out, and never says false.
       ...(vault.purgeProtection ? { enablePurgeProtection: true } : {}),
-      vaultUri: `https://${vault.name.toLowerCase()}.vault.localhost:${httpsPort}/`,
+      vaultUri: `https://${vault.name.toLowerCase()}.${suffix}/`,
       provisioningState: 'Succeeded',
-      publicNetworkAccess: 'Enabled',
+      publicNetworkAccess: vault.publicAccess,
     },
+  };
+}
+
+function renderNetwork({ bypass, defaultAction, ipRules, virtualNetworkRules }: NetworkRules) {
+  return {
+    bypass,
+    defaultAction,
+    ipRules: ipRules.map((value) => ({ value })),
+    virtualNetworkRules: virtualNetworkRules.map((id) => ({ id })),
   };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { ServiceError } from '../http/message.ts';
 import { KeyStore } from '../key-vault/keys.ts';
 import { SecretStore } from '../key-vault/secrets.ts';
-import { type AccessPolicy, isVaultName, type Vault } from '../key-vault/vault.ts';
+import { type AccessPolicy, isVaultName, type NetworkRules, type Vault } from '../key-vault/vault.ts';
 
 /** A PUT, already read; undefined or null means "not said". */
 export interface VaultRequest {
@@ -16,6 +16,9 @@ export interface VaultRequest {
   accessPolicies: AccessPolicy[] | undefined;
   retentionDays: number | undefined;
   purgeProtection: boolean | undefined;
+  network: NetworkRules | undefined;
+  publicAccess: 'Enabled' | 'Disabled' | undefined;
+  enabledFor: Record<string, boolean>;
 }
 
 export class VaultBook {
@@ -73,6 +76,9 @@ export class VaultBook {
       // Fixed when the vault is made; the real service ignores a later change as well.
       retentionDays: known?.retentionDays ?? request.retentionDays ?? 90,
       purgeProtection: request.purgeProtection ?? known?.purgeProtection ?? false,
+      network: request.network ?? known?.network,
+      publicAccess: request.publicAccess ?? known?.publicAccess ?? 'Enabled',
+      enabledFor: { ...known?.enabledFor, ...request.enabledFor },
       createdAt: known?.createdAt ?? this.#clock.now(),
       secrets: known?.secrets ?? new SecretStore(this.#clock),
       keys: known?.keys ?? new KeyStore(this.#clock),

@@ -50,7 +50,7 @@ async function checkOwn(assertion: Assertion, context: AssertionContext): Promis
       throw aadsts.assertionForOtherApplication(named, principal.clientId);
     }
   }
-  const certificate = findCertificate(assertion, credentials.certificates(principal.objectId));
+  const certificate = findCertificate(assertion, credentials.certificates(principal.clientId));
   const claimed = String(assertion.header['x5t'] ?? assertion.header['x5t#S256'] ?? '');
   if (!certificate) throw aadsts.badSignature('The key was not found.', claimed);
   if (nowSeconds < certificate.notBefore || nowSeconds >= certificate.notAfter) {
@@ -85,7 +85,7 @@ function findCertificate(
 
 async function checkFederated(assertion: Assertion, context: AssertionContext): Promise<void> {
   const { principal, credentials, nowSeconds, caPem } = context;
-  matchFederated(assertion, credentials.federated(principal.objectId));
+  matchFederated(assertion, credentials.federated(principal.clientId));
   checkTime(assertion, nowSeconds);
   let keys: JSONWebKeySet;
   try {

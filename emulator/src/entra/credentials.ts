@@ -40,11 +40,18 @@ export const FEDERATED_MAX = 20;
 /** What Azure asks for unless a credential says otherwise. */
 export const FEDERATED_AUDIENCE = 'api://AzureADTokenExchange';
 
-interface KeptSecret {
+export interface SecretNote {
   id: string;
-  hash: Buffer;
+  displayName: string | undefined;
+  /** The first three characters, as the portal shows them. */
+  hint: string;
   /** Seconds since the Unix epoch. */
+  created: number | undefined;
   expires: number | undefined;
+}
+
+interface KeptSecret extends SecretNote {
+  hash: Buffer;
 }
 
 interface Entry {
@@ -53,21 +60,30 @@ interface Entry {
   federated: FederatedCredential[];
 }
 
-/** All methods take the object id of the principal. */
+/** All methods take the client id (appId): applications and managed identities have one, and it names them alone. */
 export class CredentialBook {
   readonly #entries = new Map<string, Entry>();
 
-  /** `expires` in seconds since the Unix epoch. Only a hash of the secret is kept. */
-  addSecret(objectId: string, expires?: number): NewSecret {
+  /** Only a hash of the secret is kept. */
+  addSecret(
+    clientId: string,
+    { displayName, created, expires }: Partial<Pick<SecretNote, 'displayName' | 'created' | 'expires'>> = {},
+  ): NewSecret {
     const secret = randomBytes(30).toString('base64url');
     const id = randomUUID();
-    this.#entry(objectId).secrets.push({ id, hash: hash(secret), expires });
+    const hint = secret.slice(0, 3);
+    this.#entry(clientId).secrets.push({ id, displayName, hint, created, expires, hash: hash(secret) });
     return { id, secret };
   }
 
+  /** What is known about the secrets, oldest first; never the secrets. */
+  secrets(clientId: string): SecretNote[] {
+    return this.#entry(clientId).secrets.map(({ hash: _, ...note }) => note);
+  }
+
   /** By id or by the secret itself; false when there is no such secret. */
-  removeSecret(objectId: string, idOrSecret: string): boolean {
-    const entry = this.#entry(objectId);
+  removeSecret(clientId: string, idOrSecret: string): boolean {
+    const entry = this.#entry(clientId);
     const given = hash(idOrSecret);
     const before = entry.secrets.length;
     entry.secrets = entry.secrets.filter((kept) => kept.id !== idOrSecret && !kept.hash.equals(given));
@@ -75,57 +91,57 @@ export class CredentialBook {
   }
 
   /** Compares in constant time per secret. */
-  checkSecret(objectId: string, secret: string, nowSeconds: number): 'valid' | 'expired' | 'wrong' {
+  checkSecret(clientId: string, secret: string, nowSeconds: number): 'valid' | 'expired' | 'wrong' {
     const given = hash(secret);
-    const found = this.#entry(objectId).secrets.find((kept) => timingSafeEqual(kept.hash, given));
+    const found = this.#entry(clientId).secrets.find((kept) => timingSafeEqual(kept.hash, given));
     if (!found) return 'wrong';
     return found.expires !== undefined && nowSeconds >= found.expires ? 'expired' : 'valid';
   }
 
   /** PEM or DER; throws RangeError for anything else and for keys that are not RSA. Registering twice is one. */
-  addCertificate(objectId: string, certificate: string | Buffer): ClientCertificate {
+  addCertificate(clientId: string, certificate: string | Buffer): ClientCertificate {
     const added = readCertificate(certificate);
-    const { certificates } = this.#entry(objectId);
+    const { certificates } = this.#entry(clientId);
     const known = certificates.find((other) => other.sha256 === added.sha256);
     if (!known) certificates.push(added);
     return known ?? added;
   }
 
-  removeCertificate(objectId: string, thumbprint: string): boolean {
-    const entry = this.#entry(objectId);
+  removeCertificate(clientId: string, thumbprint: string): boolean {
+    const entry = this.#entry(clientId);
     const before = entry.certificates.length;
     entry.certificates = entry.certificates.filter((kept) => kept.thumbprint !== thumbprint.toUpperCase());
     return entry.certificates.length < before;
   }
 
-  certificates(objectId: string): readonly ClientCertificate[] {
-    return this.#entry(objectId).certificates;
+  certificates(clientId: string): readonly ClientCertificate[] {
+    return this.#entry(clientId).certificates;
   }
 
   /** Sorted by name. */
-  federated(objectId: string): FederatedCredential[] {
-    return this.#entry(objectId).federated.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  federated(clientId: string): FederatedCredential[] {
+    return this.#entry(clientId).federated.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Adds, or replaces the one of that name. The limits are the caller's to check. */
-  putFederated(objectId: string, credential: FederatedCredential): void {
-    this.removeFederated(objectId, credential.name);
-    this.#entry(objectId).federated.push(credential);
+  putFederated(clientId: string, credential: FederatedCredential): void {
+    this.removeFederated(clientId, credential.name);
+    this.#entry(clientId).federated.push(credential);
   }
 
-  removeFederated(objectId: string, name: string): boolean {
-    const entry = this.#entry(objectId);
+  removeFederated(clientId: string, name: string): boolean {
+    const entry = this.#entry(clientId);
     const before = entry.federated.length;
     entry.federated = entry.federated.filter((kept) => kept.name.toLowerCase() !== name.toLowerCase());
     return entry.federated.length < before;
   }
 
-  forget(objectId: string): void {
-    this.#entries.delete(objectId.toLowerCase());
+  forget(clientId: string): void {
+    this.#entries.delete(clientId.toLowerCase());
   }
 
-  #entry(objectId: string): Entry {
-    const key = objectId.toLowerCase();
+  #entry(clientId: string): Entry {
+    const key = clientId.toLowerCase();
     const entry = this.#entries.get(key) ?? { secrets: [], certificates: [], federated: [] };
     this.#entries.set(key, entry);
     return entry;

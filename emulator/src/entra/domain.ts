@@ -1,6 +1,7 @@
 // The token service: client credentials in, access token out; and tokens for the managed identities of IMDS.
 
 import { type Clock, epochSeconds } from '../clock.ts';
+import { PUBLIC_HOSTS } from '../hosts.ts';
 import { checkAssertion } from './assertions.ts';
 import type { Directory, ServicePrincipal } from './directory.ts';
 import { aadsts } from './errors.ts';
@@ -47,7 +48,12 @@ export class Entra {
     request: ClientCredentials,
   ): Promise<{ principal: ServicePrincipal; issued: IssuedToken }> {
     const principal = this.directory.byClientId(request.clientId);
-    if (!principal) throw aadsts.unknownApplication(request.clientId, this.tenantId);
+    if (!principal) {
+      const registered = this.directory.applicationOf(request.clientId) !== undefined;
+      throw registered
+        ? aadsts.noServicePrincipal(request.clientId, this.tenantId)
+        : aadsts.unknownApplication(request.clientId, this.tenantId);
+    }
     if (request.clientAssertion !== undefined) await this.#checkAssertion(principal, request.clientAssertion);
     else this.#checkSecret(principal, request.clientSecret);
     this.#checkResource(request.resource);
@@ -69,18 +75,18 @@ export class Entra {
     if (principal.kind !== 'Application') throw aadsts.unknownApplication(principal.clientId, this.tenantId);
     if (secret === undefined) throw aadsts.noCredential();
     const { credentials } = this.directory;
-    const state = credentials.checkSecret(principal.objectId, secret, epochSeconds(this.#clock));
+    const state = credentials.checkSecret(principal.clientId, secret, epochSeconds(this.#clock));
     if (state === 'wrong') throw aadsts.wrongSecret(principal.clientId);
     if (state === 'expired') throw aadsts.expiredSecret(principal.clientId);
   }
 
   #checkAssertion(principal: ServicePrincipal, assertion: string): Promise<void> {
-    const hosts = [`localhost:${this.httpsPort}`, `127.0.0.1:${this.httpsPort}`, 'login.microsoftonline.com'];
+    const hosts = [`localhost:${this.httpsPort}`, `127.0.0.1:${this.httpsPort}`, ...PUBLIC_HOSTS.entra];
     return checkAssertion(assertion, {
       principal,
       credentials: this.directory.credentials,
       nowSeconds: epochSeconds(this.#clock),
-      audiencePrefixes: hosts.map((host) => `https://${host}/${this.tenantId}`),
+      audiencePrefixes: hosts.flatMap((host) => [`https://${host}/${this.tenantId}`, `https://${host}/adfs`]),
       caPem: this.#caPem,
     });
   }

@@ -50,6 +50,13 @@ export const aadsts = {
       400,
       `Application with identifier '${clientId}' was not found in the directory '${tenant}'.`,
     ),
+  noServicePrincipal: (clientId: string, tenant: string) =>
+    new AadstsError(
+      7000229,
+      'unauthorized_client',
+      400,
+      `The client application ${clientId} is missing service principal in the tenant ${tenant}.`,
+    ),
   noCredential: () =>
     new AadstsError(
       7000218,

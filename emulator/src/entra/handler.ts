@@ -6,6 +6,9 @@ import { ASSERTION_TYPE } from './assertions.ts';
 import type { Entra } from './domain.ts';
 import { AadstsError, aadsts, renderAadsts } from './errors.ts';
 
+/** The tenant of the AD FS form. */
+const ADFS = 'adfs';
+
 export function entraHandler(entra: Entra, clock: Clock): (request: Request) => Promise<Reply> {
   return async (request) => {
     try {
@@ -23,6 +26,7 @@ async function route(entra: Entra, request: Request): Promise<Reply> {
   const path = rest.join('/');
   if (request.method === 'GET' && `${tenant}/${path}` === 'common/discovery/instance')
     return instanceDiscovery(request);
+  if (tenant === ADFS) return routeAdfs(entra, request, path);
   switch (`${request.method} ${path}`) {
     case 'GET v2.0/.well-known/openid-configuration':
       return ok(discoveryDocument(entra, request, checkTenant(entra, tenant), '/v2.0'));
@@ -40,10 +44,25 @@ async function route(entra: Entra, request: Request): Promise<Reply> {
       checkTenant(entra, tenant);
       return token(entra, request, 'v1');
     default:
-      return {
-        status: 404,
-        body: { error: 'not_found', error_description: 'No such endpoint in this emulator.' },
-      };
+      return notFound();
+  }
+}
+
+/**
+ * The same authority in the form of AD FS, which names no tenant: clients of an authority of that form do not ask
+ * Microsoft whether they may trust it. Its one token endpoint takes a scope or a resource.
+ */
+async function routeAdfs(entra: Entra, request: Request, path: string): Promise<Reply> {
+  switch (`${request.method} ${path}`) {
+    case 'GET .well-known/openid-configuration':
+      return ok(discoveryDocument(entra, request, ADFS, ''));
+    case 'GET discovery/keys':
+      return ok(await entra.tokens.keySet());
+    case 'POST oauth2/token':
+    case 'POST oauth2/v2.0/token':
+      return token(entra, request, 'adfs');
+    default:
+      return notFound();
   }
 }
 
@@ -91,7 +110,7 @@ function instanceDiscovery(request: Request): Reply {
   });
 }
 
-async function token(entra: Entra, request: Request, version: 'v1' | 'v2'): Promise<Reply> {
+async function token(entra: Entra, request: Request, version: 'v1' | 'v2' | 'adfs'): Promise<Reply> {
   const form = new URLSearchParams(request.body.toString('utf8'));
   const basic = basicCredentials(request);
   const grant = form.get('grant_type');
@@ -99,7 +118,8 @@ async function token(entra: Entra, request: Request, version: 'v1' | 'v2'): Prom
   if (grant !== 'client_credentials') throw aadsts.unsupportedGrant(grant);
   const clientId = form.get('client_id') ?? basic?.id;
   if (!clientId) throw aadsts.missingParameter('client_id');
-  const resource = version === 'v2' ? resourceOfScope(form.get('scope')) : form.get('resource');
+  const byScope = version === 'v2' || (version === 'adfs' && !form.has('resource'));
+  const resource = byScope ? resourceOfScope(form.get('scope')) : form.get('resource');
   if (!resource) throw aadsts.missingParameter('resource');
   const { principal, issued } = await entra.clientToken({
     clientId,
@@ -110,7 +130,7 @@ async function token(entra: Entra, request: Request, version: 'v1' | 'v2'): Prom
   request.trace.principalId = principal.objectId;
   const common = { token_type: 'Bearer', access_token: issued.token };
   const headers = { 'cache-control': 'no-store, no-cache', pragma: 'no-cache' };
-  if (version === 'v2') {
+  if (version !== 'v1') {
     return ok({ ...common, expires_in: issued.expiresIn, ext_expires_in: issued.expiresIn }, headers);
   }
   return ok(
@@ -162,6 +182,13 @@ function basicCredentials(request: Request): { id: string; secret: string } | un
   } catch {
     return undefined;
   }
+}
+
+function notFound(): Reply {
+  return {
+    status: 404,
+    body: { error: 'not_found', error_description: 'No such endpoint in this emulator.' },
+  };
 }
 
 function ok(body: unknown, headers: Record<string, string> = {}): Reply {

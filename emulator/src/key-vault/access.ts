@@ -113,6 +113,6 @@ function deniedByPolicy(vault: Vault, caller: Caller, operation: Operation): Ser
   );
 }
 
-function describe(caller: Caller): string {
+export function describe(caller: Caller): string {
   return `appid=${caller.clientId};oid=${caller.objectId};iss=${caller.issuer}`;
 }

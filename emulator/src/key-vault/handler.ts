@@ -6,6 +6,7 @@ import { authorize } from './access.ts';
 import { authenticate } from './authenticate.ts';
 import { badParameter, checkObjectName } from './bodies.ts';
 import { KEY_ROUTES } from './key-routes.ts';
+import { checkNetwork } from './network.ts';
 import type { KeyVaultParts, Route } from './routes.ts';
 import { SECRET_ROUTES } from './secret-routes.ts';
 import type { Vault } from './vault.ts';
@@ -39,7 +40,8 @@ export function keyVaultHandler(
 }
 
 async function answer(parts: KeyVaultParts, request: Request, vault: Vault): Promise<Reply> {
-  const caller = await authenticate(request, vault, parts.entra.tokens, parts.entra.httpsPort);
+  const caller = await authenticate(request, vault, parts);
+  checkNetwork(vault, caller);
   if (!queryValue(request, 'api-version')) throw badParameter('api-version must be specified');
   const { route, name, version } = findRoute(request);
   const { operation } = route;

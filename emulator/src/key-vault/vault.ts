@@ -10,6 +10,17 @@ export interface AccessPolicy {
   permissions: { keys: string[]; secrets: string[]; certificates: string[]; storage: string[] };
 }
 
+/** The firewall: whose address may reach the data. */
+export interface NetworkRules {
+  /** `AzureServices` or `None`; trusted services are not played, so it decides nothing here. */
+  bypass: string;
+  defaultAction: 'Allow' | 'Deny';
+  /** IPv4 networks in CIDR form. */
+  ipRules: string[];
+  /** Ids of subnets; kept, but nothing on loopback is in one. */
+  virtualNetworkRules: string[];
+}
+
 export interface Vault {
   name: string;
   /** ARM resource id. */
@@ -25,6 +36,11 @@ export interface Vault {
   accessPolicies: AccessPolicy[];
   retentionDays: number;
   purgeProtection: boolean;
+  /** undefined: none were ever set. */
+  network: NetworkRules | undefined;
+  publicAccess: 'Enabled' | 'Disabled';
+  /** enabledForDeployment and its like, as given. */
+  enabledFor: Record<string, boolean>;
   /** Milliseconds since the Unix epoch. */
   createdAt: number;
   deletedAt?: number;

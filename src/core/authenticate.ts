@@ -9,13 +9,14 @@ import type { Call } from './call.ts';
 import type { Authenticated, Located, PipelineParts } from './steps.ts';
 import { wrapTtlSecondsOf } from './wrapping.ts';
 
-/** @throws LatchkeyError for what is wrong with the request itself; a bad token is told by `refusal`. */
+/** @throws LatchkeyError for what is wrong with the request itself; a bad token, its own or one to unwrap, is in `refusal`. */
 export async function authenticate(parts: PipelineParts, located: Located): Promise<Authenticated> {
   const { call, found } = located;
   const wrapTtlSeconds = wrapTtlSecondsOf(call);
-  await parts.wrapping.check(call);
   const isOpen = found?.match?.route.access === 'open';
-  const { use, refusal } = await presented(parts, call, isOpen);
+  const objection = await parts.wrapping.objection(call);
+  const { use, refusal } =
+    objection === undefined ? await presented(parts, call, isOpen) : { use: undefined, refusal: objection };
   const caller = use && callerOf(use);
   if (caller !== undefined) await parts.markUsed();
   const draft: Request = {

@@ -36,7 +36,7 @@ async function bindLogin(
   const { order, warnings } = planLogin(grant, call.path, parts.limits(call.path), now);
   const { token, entry } = await parts.tokens.issue(order);
   const all = [...(response.warnings ?? []), ...warnings];
-  return { ...response, auth: authAnswerOf(token, entry, now), warnings: all };
+  return { ...response, auth: authAnswerOf(token, entry, entry.createdAt), warnings: all };
 }
 
 /** The mount's `service` and `batch` leave no choice; its `default-…` say what a login is that leaves it open. */

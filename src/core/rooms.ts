@@ -140,7 +140,7 @@ async function openCallers(ground: Ground, closing: AsyncDisposableStack) {
     log: log.child('lease'),
   });
   const tokens = await TokenRoom.open({
-    store: await TokenStore.open(view(TOKEN_PREFIX)),
+    store: closing.use(await TokenStore.open(view(TOKEN_PREFIX))),
     cipher: {
       encrypt: (plain) => recordOf(barrier.encrypt(BATCH_TOKEN_KEY, plain)),
       decrypt: (record) => barrier.decrypt(BATCH_TOKEN_KEY, record),

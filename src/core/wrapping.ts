@@ -100,12 +100,13 @@ export class Wrapping {
   }
 
   /**
-   * The first thing that is looked at where a wrapping token is asked for: a bad one has a text of its own.
-   * @throws LatchkeyError bad_request
+   * The first thing that is looked at where a wrapping token is asked for: a bad one has a text of its own, and the
+   * audit log gets to know of it, since somebody else may have opened it before.
    */
-  async check(call: Call): Promise<void> {
-    if (!ASKED_WITH_ONE.includes(call.path) || call.help) return;
-    await this.#find(wrappingTokenOf(call));
+  async objection(call: Call): Promise<LatchkeyError | undefined> {
+    if (!ASKED_WITH_ONE.includes(call.path) || call.help) return undefined;
+    const known = await this.#parts.tokens.find(wrappingTokenOf(call));
+    return known === undefined || !isWrapping(known.entry) ? invalid() : undefined;
   }
 
   async #withUse(token: string, act: (parcel: Parcel) => Promise<Response>): Promise<Response> {

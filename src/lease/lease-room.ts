@@ -1,7 +1,7 @@
 // Ends what must end, when it must. The records are the truth; the queue in memory is made from them anew by each leader.
 
 import type { Clock } from '../base/clock.ts';
-import { hasCode, LatchkeyError } from '../base/errors.ts';
+import { explain, hasCode, LatchkeyError } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
 import { KeyLock } from '../base/key-lock.ts';
 import type { Logger } from '../base/log.ts';
@@ -44,6 +44,8 @@ export interface BoundLease {
 
 const LEASE_RANDOM_CHARACTERS = 24;
 const AT_ONCE = 16;
+const RELOAD_MS = 1_000;
+const RELOAD_MS_MAX = 60_000;
 
 export class LeaseRoom implements AsyncDisposable {
   readonly #parts: LeaseRoomParts;
@@ -70,12 +72,7 @@ export class LeaseRoom implements AsyncDisposable {
   /** Fills the queue from the storage, in the background, and ends what runs out. */
   start(): void {
     this.#worker.start();
-    this.#loading = this.#load().catch((error: unknown) => {
-      if (this.#stop.signal.aborted) return;
-      this.#parts.log.error('the leases could not be read; what runs out is refused, but taken away later', {
-        error: String(error),
-      });
-    });
+    this.#loading = this.#loadAtLast();
   }
 
   /** Every lease of the storage is in the queue. */
@@ -201,7 +198,9 @@ export class LeaseRoom implements AsyncDisposable {
       try {
         await this.revoke(id, true);
       } catch (error) {
-        this.#parts.log.warn('a lease was forgotten though it could not be ended', { error: String(error) });
+        this.#parts.log.warn('a lease was forgotten though it could not be ended', {
+          error: explain(error),
+        });
         await this.forget(id);
         this.#irrevocable.delete(id);
       }
@@ -236,14 +235,44 @@ export class LeaseRoom implements AsyncDisposable {
     if (folder !== prefix) await act(prefix);
   }
 
+  /** Until it succeeds or the room closes. What runs out meanwhile is refused, but taken away later. */
+  async #loadAtLast(): Promise<void> {
+    const { clock, log } = this.#parts;
+    const { signal } = this.#stop;
+    for (let pause = RELOAD_MS; !signal.aborted; pause = Math.min(pause * 2, RELOAD_MS_MAX)) {
+      try {
+        await this.#load();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.error('the leases could not be read; trying again', { error: explain(error) });
+        await clock.sleep(pause, signal).catch(() => {});
+      }
+    }
+  }
+
   async #load(): Promise<void> {
     for await (const id of this.#store.below('')) {
       if (this.#stop.signal.aborted) return;
       if (this.#worker.has(id)) continue;
-      const lease = await this.#store.find(id);
+      const lease = await this.#readable(id);
       if (lease === undefined || this.#worker.has(id)) continue;
       if (lease.irrevocable !== '') this.#irrevocable.add(id);
       else this.#worker.set(id, lease.ending ? 0 : lease.expiresAt);
+    }
+  }
+
+  /** One record that cannot be read must not keep all others from ending. */
+  async #readable(id: string): Promise<Lease | undefined> {
+    try {
+      return await this.#store.find(id);
+    } catch (error) {
+      if (!hasCode(error, 'storage_corrupt')) throw error;
+      this.#parts.log.error('a lease cannot be read, and so cannot be ended', {
+        lease_id: id,
+        error: explain(error),
+      });
+      return undefined;
     }
   }
 

@@ -134,7 +134,7 @@ export class Bench implements AsyncDisposable {
     await bench.reopen();
     undo.defer(() => bench.tenure[Symbol.asyncDispose]());
     await bench.ask('write', 'sys/mounts/rented', { type: 'rented' });
-    await bench.ask('write', 'sys/mounts/signin', { type: 'signin' });
+    await bench.ask('write', 'sys/auth/signin', { type: 'signin' });
     await bench.ask('write', 'sys/mounts/secret', { type: 'kv' });
     undo.move();
     return bench;

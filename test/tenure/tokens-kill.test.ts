@@ -167,7 +167,7 @@ describe('killed at each step', { concurrency: true }, () => {
       async ({ bench, parent }) => {
         await bench.create({ ttl: '10m' }, parent);
         await bench.ask('write', 'auth/token/renew', { token: parent, increment: '5m' });
-        await bench.ask('write', 'signin/login', {});
+        await bench.ask('write', 'auth/signin/login', {});
       },
       async ({ bench }, _acknowledged, at) => {
         const ids = (await bench.keys('token/id/')).map((key) => key.slice('token/id/'.length));

@@ -11,6 +11,7 @@ import { LATCHKEY_VERSION, VAULT_API_VERSION } from './base/version.ts';
 import { runCli, type ServerArguments } from './cli/cli.ts';
 import type { ClusterListener } from './cluster/active.ts';
 import type { OpenStorage } from './core/stores.ts';
+import type { EngineType } from './engine/engine.ts';
 import type { Seal } from './seal/seal.ts';
 import type {
   AzureKeyVaultSealConfig,
@@ -153,15 +154,13 @@ async function openServer(
   open: OpenStorage,
   log: AdjustableLogger,
 ): Promise<Server> {
-  const [{ Node }, { kvEngine }, { cubbyholeEngine }, { openListener }, { Server }, { systemRoom }] =
-    await Promise.all([
-      import('./core/node.ts'),
-      import('./secrets/kv/kv-engine.ts'),
-      import('./secrets/cubbyhole/cubbyhole-engine.ts'),
-      import('./server/listener.ts'),
-      import('./server/server.ts'),
-      import('./system/system-engine.ts'),
-    ]);
+  const [{ Node }, { cubbyholeEngine }, { openListener }, { Server }, { systemRoom }] = await Promise.all([
+    import('./core/node.ts'),
+    import('./secrets/cubbyhole/cubbyhole-engine.ts'),
+    import('./server/listener.ts'),
+    import('./server/server.ts'),
+    import('./system/system-engine.ts'),
+  ]);
   const [{ fileSinkType }, { stdoutSinkType }, { socketSinkType }] = await Promise.all([
     import('./audit/file/file-sink.ts'),
     import('./audit/stdout/stdout-sink.ts'),
@@ -187,7 +186,7 @@ async function openServer(
     process: { metrics },
     auditSinks: new Map([fileSinkType, stdoutSinkType, socketSinkType].map((type) => [type.type, type])),
     auditDevices: [],
-    engines: new Map([[kvEngine.type, kvEngine]]),
+    engines: await loadEngines(),
     cubbyhole: cubbyholeEngine,
     leaseTtl: {
       defaultSeconds: Math.floor(config.defaultLeaseTtlMs / 1_000),
@@ -222,6 +221,15 @@ async function openMetrics(config: TelemetryConfig): Promise<MetricsRegistry> {
     prometheus: config.prometheusRetentionMs > 0,
     clock: systemClock,
   });
+}
+
+/** What can be mounted: secrets engines and auth methods, by the name of their type. */
+async function loadEngines(): Promise<ReadonlyMap<string, EngineType>> {
+  const [{ kvEngine }, { userpassEngine }] = await Promise.all([
+    import('./secrets/kv/kv-engine.ts'),
+    import('./auth/userpass/userpass-engine.ts'),
+  ]);
+  return new Map([kvEngine, userpassEngine].map((type) => [type.type, type]));
 }
 
 async function openCluster(config: ServerConfig, log: Logger): Promise<ClusterListener | undefined> {

@@ -100,8 +100,8 @@ function assertPath(path: string): void {
 export interface EngineBench extends AsyncDisposable {
   readonly engine: Engine;
   readonly clock: HandClock;
-  /** As the pipeline does: finds the route, tells create from update, calls the handler. */
-  ask(operation: Operation, path: string, input?: JsonObject): Promise<Response>;
+  /** As the pipeline does: finds the route, tells create from update, calls the handler; `from` is the client's address. */
+  ask(operation: Operation, path: string, input?: JsonObject, from?: string): Promise<Response>;
 }
 
 export async function openEngine(
@@ -119,10 +119,10 @@ export async function openEngine(
     mountPath: 'test/',
   });
   const routes = new RouteTable(engine.routes);
-  const ask = async (operation: Operation, path: string, input: JsonObject = {}): Promise<Response> => {
+  const ask: EngineBench['ask'] = async (operation, path, input = {}, from = '127.0.0.1') => {
     const match = routes.match(path);
     if (match === undefined) throw new LatchkeyError('unsupported_path', 'unsupported path');
-    const request = requestFor(operation, path, match.params, input);
+    const request = { ...requestFor(operation, path, match.params, input), remoteAddress: from };
     const isNew = operation === 'update' && match.route.exists && !(await match.route.exists(request));
     const { operations } = match.route;
     const handler = isNew ? (operations.create ?? operations.update) : operations[operation];

@@ -170,7 +170,7 @@ export class Bench implements AsyncDisposable {
         },
         system: systemRoom,
         auditSinks: new Map(),
-        auditDevices: [],
+        auditConfig: () => ({ devices: [], apiCreation: true }),
         members: () => [],
         metrics: noMetrics,
         clock: this.clock,

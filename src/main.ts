@@ -229,7 +229,16 @@ async function loadEngines(): Promise<ReadonlyMap<string, EngineType>> {
     import('./secrets/kv/kv-engine.ts'),
     import('./auth/userpass/userpass-engine.ts'),
   ]);
-  return new Map([kvEngine, userpassEngine].map((type) => [type.type, type]));
+  const jwt = lateAuth('jwt', async () => (await import('./auth/jwt/jwt-auth.ts')).jwtAuth);
+  const kubernetes = lateAuth('kubernetes', async () => {
+    return (await import('./auth/kubernetes/kubernetes-auth.ts')).kubernetesAuth;
+  });
+  return new Map([kvEngine, userpassEngine, jwt, kubernetes].map((type) => [type.type, type]));
+}
+
+/** Loaded when the first of its mounts opens: a server without one does not pay for checking JWTs. */
+function lateAuth(type: string, load: () => Promise<EngineType>): EngineType {
+  return { type, kind: 'auth', open: async (context) => (await load()).open(context) };
 }
 
 async function openCluster(config: ServerConfig, log: Logger): Promise<ClusterListener | undefined> {

@@ -29,7 +29,8 @@ export interface TokenRole {
   readonly tokenType: RoleTokenType;
 }
 
-const NEW_ROLE: Omit<TokenRole, 'name'> = {
+/** What a role is before anything is set. */
+export const NEW_ROLE: Omit<TokenRole, 'name'> = {
   allowedPolicies: [],
   disallowedPolicies: [],
   allowedPoliciesGlob: [],

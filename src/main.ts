@@ -54,6 +54,11 @@ async function serve(args: ServerArguments): Promise<number> {
   return 0;
 }
 
+/** A SIGHUP puts the config as it is now in place of the old. */
+interface LiveConfig {
+  config: ServerConfig;
+}
+
 async function startConfigured(args: ServerArguments): Promise<Server> {
   const { loadConfig } = await import('./server/config/load.ts');
   const load = () => loadConfig({ paths: args.configs, env: process.env, strict: args.strictConfig });
@@ -62,9 +67,11 @@ async function startConfigured(args: ServerArguments): Promise<Server> {
   for (const warning of warnings) log.warn(warning);
   for (const note of notes) log.info(note);
   const seal = await openSeal(config.seal, log);
-  const server = await openServer(config, seal, openStorage(config, log), log);
+  const live: LiveConfig = { config };
+  const server = await openServer(live, seal, openStorage(config, log), log);
   server.onHangup(async () => {
     const { config: again } = await load();
+    live.config = again;
     const level = levelOf(args.logLevel ?? again.logLevel);
     log.setLevel(level);
     server.setResponseHeaders(again.listeners.map((listener) => listener.customResponseHeaders));
@@ -81,7 +88,7 @@ async function startDevelopment(args: ServerArguments): Promise<Server> {
   const config = developmentConfig(args.devListenAddress);
   const log = await openLog(args, config);
   const seal = new ShamirSeal(systemRandom);
-  const server = await openServer(config, seal, async () => memoryStorage(parts), log);
+  const server = await openServer({ config }, seal, async () => memoryStorage(parts), log);
   const { prepareDevelopment } = await import('./core/development.ts');
   const rootToken = args.devRootTokenId;
   const made = await prepareDevelopment(server.node, rootToken, systemRandom);
@@ -149,11 +156,12 @@ function openStorage(config: ServerConfig, log: AdjustableLogger): OpenStorage {
 
 /** Listeners open first: the node answers, and says why it is sealed, before storage and Azure were ever asked. */
 async function openServer(
-  config: ServerConfig,
+  live: LiveConfig,
   seal: Seal,
   open: OpenStorage,
   log: AdjustableLogger,
 ): Promise<Server> {
+  const { config } = live;
   const [{ Node }, { cubbyholeEngine }, { openListener }, { Server }, { systemRoom }] = await Promise.all([
     import('./core/node.ts'),
     import('./secrets/cubbyhole/cubbyhole-engine.ts'),
@@ -185,7 +193,7 @@ async function openServer(
     metrics,
     process: { metrics },
     auditSinks: new Map([fileSinkType, stdoutSinkType, socketSinkType].map((type) => [type.type, type])),
-    auditDevices: [],
+    auditConfig: () => ({ devices: live.config.auditDevices, apiCreation: live.config.apiAuditCreation }),
     engines: await loadEngines(),
     cubbyhole: cubbyholeEngine,
     leaseTtl: {

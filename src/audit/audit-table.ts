@@ -15,6 +15,13 @@ export interface AuditDeviceEntry {
   readonly local: boolean;
 }
 
+/** What the config says of audit devices; may change with a SIGHUP. */
+export interface AuditConfig {
+  readonly devices: readonly AuditDeviceEntry[];
+  /** May devices also be enabled over the API? */
+  readonly apiCreation: boolean;
+}
+
 const RECORD = 'devices';
 const SALT_BYTES = 32;
 const DEVICES_MAX = 16;
@@ -51,7 +58,7 @@ export class AuditTable {
         'the path of an audit device is 1 to 128 of 0-9 A-Z a-z _ . - and /',
       );
     }
-    if (this.#entries.some((entry) => entry.path.startsWith(path) || path.startsWith(entry.path))) {
+    if (this.#entries.some((entry) => overlap(entry.path, path))) {
       throw new LatchkeyError('bad_request', 'path already in use');
     }
     if (this.#entries.length >= DEVICES_MAX) {
@@ -62,16 +69,19 @@ export class AuditTable {
     }
   }
 
-  async add(entry: AuditDeviceEntry, random: Random): Promise<SecretBytes> {
+  static newSalt(random: Random): SecretBytes {
+    return SecretBytes.fill(SALT_BYTES, (target) => random.fill(target));
+  }
+
+  /** `salt` stays the caller's. */
+  async add(entry: AuditDeviceEntry, salt: SecretBytes): Promise<void> {
     this.check(entry.path);
-    const salt = SecretBytes.fill(SALT_BYTES, (target) => random.fill(target));
     const entries = [...this.#entries, entry];
     await this.#view.write([
       { kind: 'put', path: saltOf(entry.path), value: salt.expose().slice() },
       { kind: 'put', path: RECORD, value: serialize(entries) },
     ]);
     this.#entries = entries;
-    return salt;
   }
 
   /** The salt goes with the device: its old lines can be matched with nothing any more. */
@@ -84,6 +94,17 @@ export class AuditTable {
     this.#entries = entries;
   }
 
+  /** The device's salt, made if there is none yet. Those of paths not in `needed` go where there is no room else. */
+  async saltFor(entry: AuditDeviceEntry, needed: ReadonlySet<string>, random: Random): Promise<SecretBytes> {
+    if (this.#entries.some(({ path }) => path === entry.path)) return this.salt(entry.path);
+    const inTheWay = this.#entries.filter(({ path }) => !needed.has(path));
+    const isFull = this.#entries.length >= DEVICES_MAX;
+    for (const { path } of inTheWay) if (isFull || overlap(path, entry.path)) await this.remove(path);
+    const salt = AuditTable.newSalt(random);
+    await this.add(entry, salt);
+    return salt;
+  }
+
   async salt(path: string): Promise<SecretBytes> {
     const salt = await this.#view.get(saltOf(path));
     if (salt?.byteLength !== SALT_BYTES) {
@@ -91,6 +112,10 @@ export class AuditTable {
     }
     return SecretBytes.take(salt);
   }
+}
+
+export function overlap(left: string, right: string): boolean {
+  return left.startsWith(right) || right.startsWith(left);
 }
 
 function saltOf(path: string): string {

@@ -1,44 +1,45 @@
 // Writes down every request before it is handled and every answer before it is given, or refuses it.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { SecretBytes } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
 import { explain, LatchkeyError } from '../base/errors.ts';
 import { KeyLock } from '../base/key-lock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { View } from '../engine/engine.ts';
-import { type AuditDeviceEntry, AuditTable } from './audit-table.ts';
-import type { AuditSink, AuditSinkType } from './device.ts';
+import { AuditDevice } from './audit-device.ts';
+import { type AuditConfig, type AuditDeviceEntry, AuditTable, overlap } from './audit-table.ts';
+import type { AuditSinkType } from './device.ts';
 import type { AuditEntry } from './entry.ts';
-import { auditHash, type FormatOptions, formatEntry } from './format.ts';
 
 export interface AuditBrokerParts {
   /** Table and salts. */
   readonly view: View;
   /** Kinds of devices, by name. */
   readonly sinkTypes: ReadonlyMap<string, AuditSinkType>;
-  /** Devices of the config's `audit` stanzas: they cannot be disabled by the API. */
-  readonly declared: readonly AuditDeviceEntry[];
+  /** As it is now: asked at the start and at each `reload`. */
+  config(): AuditConfig;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
 }
 
-interface Device {
-  readonly entry: AuditDeviceEntry;
-  /** Undefined: it could not be opened. It then counts as one that refuses. */
-  readonly sink: AuditSink | undefined;
-  readonly format: FormatOptions;
-  readonly isDeclared: boolean;
-}
-
 export class AuditBroker implements AsyncDisposable {
   readonly #parts: AuditBrokerParts;
+  /** Devices that the API has enabled. */
   readonly #table: AuditTable;
+  /** The salts of declared ones, kept over restarts, so that hashes stay comparable. */
+  readonly #salts: AuditTable;
   readonly #lock = new KeyLock();
-  #devices: readonly Device[] = [];
+  #config: AuditConfig;
+  #devices: readonly AuditDevice[] = [];
 
-  private constructor(parts: AuditBrokerParts, table: AuditTable) {
+  private constructor(parts: AuditBrokerParts, table: AuditTable, salts: AuditTable) {
     this.#parts = parts;
     this.#table = table;
+    this.#salts = salts;
+    this.#config = parts.config();
   }
 
   /**
@@ -46,12 +47,9 @@ export class AuditBroker implements AsyncDisposable {
    * broken answers nothing, rather than answering what nobody wrote down.
    */
   static async open(parts: AuditBrokerParts): Promise<AuditBroker> {
-    const broker = new AuditBroker(parts, await AuditTable.open(parts.view));
-    for (const entry of parts.declared) await broker.#declare(entry);
-    for (const entry of broker.#table.entries) {
-      const salt = await broker.#table.salt(entry.path);
-      broker.#devices = [...broker.#devices, await broker.#openDevice(entry, salt, false)];
-    }
+    const salts = await AuditTable.open(parts.view.sub('declared/'));
+    const broker = new AuditBroker(parts, await AuditTable.open(parts.view), salts);
+    await broker.#compose();
     return broker;
   }
 
@@ -66,7 +64,7 @@ export class AuditBroker implements AsyncDisposable {
   async record(entry: AuditEntry): Promise<void> {
     const devices = this.#devices;
     if (devices.length === 0) return;
-    const results = await Promise.allSettled(devices.map((device) => write(device, entry)));
+    const results = await Promise.allSettled(devices.map((device) => device.write(entry)));
     for (const [index, result] of results.entries()) {
       if (result.status === 'fulfilled') continue;
       const device = devices[index]?.entry.path;
@@ -83,19 +81,27 @@ export class AuditBroker implements AsyncDisposable {
   /** @throws LatchkeyError bad_request; nothing is enabled then. */
   enable(entry: AuditDeviceEntry): Promise<void> {
     return this.#lock.run('table', async () => {
+      if (!this.#config.apiCreation) {
+        throw new LatchkeyError(
+          'bad_request',
+          'cannot enable audit device via API; use declarative, config-based audit device management instead',
+        );
+      }
       this.#table.check(entry.path);
-      if (this.#devices.some((device) => device.entry.path === entry.path)) {
+      if (this.#devices.some((device) => overlap(device.entry.path, entry.path))) {
         throw new LatchkeyError('bad_request', 'path already in use');
       }
-      const type = this.#typeOf(entry);
-      const sink = await type.open(entry.options);
+      const salt = AuditTable.newSalt(this.#parts.random);
+      const device = new AuditDevice(this.#parts, entry, salt, false);
       try {
-        const salt = await this.#table.add(entry, this.#parts.random);
-        this.#devices = [...this.#devices, { entry, sink, format: formatOf(entry, salt), isDeclared: false }];
+        // Before it is stored: one that cannot work would refuse every request from then on.
+        await device.open();
+        await this.#table.add(entry, salt);
       } catch (error) {
-        await sink.close();
+        await device.close();
         throw error;
       }
+      this.#devices = [...this.#devices, device];
     });
   }
 
@@ -109,7 +115,7 @@ export class AuditBroker implements AsyncDisposable {
       }
       await this.#table.remove(path);
       this.#devices = this.#devices.filter((candidate) => candidate !== device);
-      await close(device);
+      await device.close();
     });
   }
 
@@ -117,77 +123,77 @@ export class AuditBroker implements AsyncDisposable {
   hash(path: string, value: string): string {
     const device = this.#devices.find((candidate) => candidate.entry.path === path);
     if (device === undefined) throw new LatchkeyError('bad_request', `unknown audit backend ${path}`);
-    return auditHash(device.format.salt, value);
+    return device.hash(value);
   }
 
-  /** After SIGHUP. A device that does not open again keeps what it had. */
-  async reopen(): Promise<void> {
-    for (const { entry, sink } of this.#devices) {
-      await sink?.reopen().catch((error: unknown) => {
-        this.#parts.log.error('an audit device could not be reopened', {
-          device: entry.path,
-          error: explain(error),
-        });
-      });
-    }
+  /** After SIGHUP: takes over the config as it is now, and opens files anew. */
+  reload(): Promise<void> {
+    return this.#lock.run('table', async () => {
+      this.#config = this.#parts.config();
+      const before = new Set(this.#devices);
+      await this.#compose();
+      await Promise.all(
+        this.#devices.filter((device) => before.has(device)).map((device) => device.reopen()),
+      );
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const devices = this.#devices;
     this.#devices = [];
-    await Promise.allSettled(devices.map(close));
+    await closeAll(devices);
   }
 
-  /** Its salt is kept like the others', so that hashes stay comparable over restarts. */
-  async #declare(entry: AuditDeviceEntry): Promise<void> {
-    const view = this.#parts.view.sub('declared/');
-    const salts = await AuditTable.open(view);
-    const known = salts.entries.some((candidate) => candidate.path === entry.path);
-    const salt = known ? await salts.salt(entry.path) : await salts.add(entry, this.#parts.random);
-    this.#devices = [...this.#devices, await this.#openDevice(entry, salt, true)];
-  }
-
-  async #openDevice(entry: AuditDeviceEntry, salt: SecretBytes, isDeclared: boolean): Promise<Device> {
-    let sink: AuditSink | undefined;
+  /** Devices that stay the same stay open. At every moment all that are to be there already, or still, are. */
+  async #compose(): Promise<void> {
+    const declared = this.#config.devices;
+    const next: AuditDevice[] = [];
     try {
-      sink = await this.#typeOf(entry).open(entry.options);
+      for (const entry of declared) next.push(this.#keep(entry, true) ?? (await this.#openDeclared(entry)));
+      for (const entry of this.#table.entries) {
+        if (this.#givesWay(entry)) continue;
+        next.push(this.#keep(entry, false) ?? (await this.#openStored(entry)));
+      }
     } catch (error) {
-      this.#parts.log.error('an audit device could not be opened', {
-        device: entry.path,
-        error: explain(error),
-      });
+      await closeAll(next.filter((device) => !this.#devices.includes(device)));
+      throw error;
     }
-    return { entry, sink, format: formatOf(entry, salt), isDeclared };
+    const gone = this.#devices.filter((device) => !next.includes(device));
+    this.#devices = next;
+    await closeAll(gone);
   }
 
-  #typeOf(entry: AuditDeviceEntry): AuditSinkType {
-    const type = this.#parts.sinkTypes.get(entry.type);
-    if (type !== undefined) return type;
-    const known = [...this.#parts.sinkTypes.keys()].join(', ');
-    throw new LatchkeyError('bad_request', `unknown backend type: "${entry.type}"; there are: ${known}`);
+  /** What the config says is newer than what somebody once told the API. */
+  #givesWay(entry: AuditDeviceEntry): boolean {
+    const declared = this.#config.devices.find(({ path }) => overlap(path, entry.path));
+    if (declared === undefined) return false;
+    const fields = { device: entry.path, declared: declared.path };
+    this.#parts.log.warn('an audit device of the API gives way to one of the config', fields);
+    return true;
+  }
+
+  #keep(entry: AuditDeviceEntry, isDeclared: boolean): AuditDevice | undefined {
+    return this.#devices.find(
+      (device) => device.isDeclared === isDeclared && isDeepStrictEqual(device.entry, entry),
+    );
+  }
+
+  async #openDeclared(entry: AuditDeviceEntry): Promise<AuditDevice> {
+    const needed = new Set(this.#config.devices.map(({ path }) => path));
+    return this.#open(entry, await this.#salts.saltFor(entry, needed, this.#parts.random), true);
+  }
+
+  async #openStored(entry: AuditDeviceEntry): Promise<AuditDevice> {
+    return this.#open(entry, await this.#table.salt(entry.path), false);
+  }
+
+  async #open(entry: AuditDeviceEntry, salt: SecretBytes, isDeclared: boolean): Promise<AuditDevice> {
+    const device = new AuditDevice(this.#parts, entry, salt, isDeclared);
+    await device.tryOpen();
+    return device;
   }
 }
 
-function write(device: Device, entry: AuditEntry): Promise<void> {
-  if (device.sink === undefined) return Promise.reject(new Error('it could not be opened'));
-  return device.sink.write(formatEntry(entry, device.format));
-}
-
-async function close(device: Device): Promise<void> {
-  await device.sink?.close();
-  device.format.salt.wipe();
-}
-
-function formatOf(entry: AuditDeviceEntry, salt: SecretBytes): FormatOptions {
-  const isOn = (name: string, byDefault: boolean) => {
-    const given = entry.options[name];
-    return given === undefined || given === '' ? byDefault : ['true', '1', 't'].includes(given.toLowerCase());
-  };
-  return {
-    salt,
-    logRaw: isOn('log_raw', false),
-    hmacAccessor: isOn('hmac_accessor', true),
-    elideListResponses: isOn('elide_list_responses', false),
-    prefix: entry.options['prefix'] ?? '',
-  };
+async function closeAll(devices: readonly AuditDevice[]): Promise<void> {
+  await Promise.allSettled(devices.map((device) => device.close()));
 }

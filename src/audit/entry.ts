@@ -27,6 +27,9 @@ export interface AuditedRequest {
   readonly caller: AuditedCaller | undefined;
   /** Seconds; 0 if no wrapping was asked for. */
   readonly wrapTtlSeconds: number;
+  /** Members of the input, and of the answer, that the mount wants shown in clear. */
+  readonly clearRequestKeys: readonly string[];
+  readonly clearResponseKeys: readonly string[];
 }
 
 export interface AuditedResponse {

@@ -40,6 +40,8 @@ function entryOf(
         tokenType: 'service',
       },
       wrapTtlSeconds: 0,
+      clearRequestKeys: [],
+      clearResponseKeys: [],
     },
     response:
       response === undefined

@@ -6,18 +6,11 @@ import type { SecretBytes } from '../base/bytes.ts';
 import { rfc3339 } from '../base/clock.ts';
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts';
 import type { AuditEntry, AuditedCaller, AuditedResponse } from './entry.ts';
+import type { DeviceOptions } from './options.ts';
 
-export interface FormatOptions {
+export interface FormatOptions extends DeviceOptions {
   /** 32 bytes, the device's own. */
   readonly salt: SecretBytes;
-  /** Nothing is hidden. For debugging; the log is then as secret as the storage. */
-  readonly logRaw: boolean;
-  /** Default true, as in Vault. */
-  readonly hmacAccessor: boolean;
-  /** Lists of keys in answers are replaced by their number. */
-  readonly elideListResponses: boolean;
-  /** Put before each line. */
-  readonly prefix: string;
 }
 
 /** How `sys/audit-hash` and every line spell a hidden string. */
@@ -41,7 +34,7 @@ export function formatEntry(entry: AuditEntry, options: FormatOptions): string {
       ...(request.caller === undefined ? {} : tokenOf(request.caller, options, hide)),
       namespace: { id: 'root' },
       path: request.path,
-      data: hideStrings(request.input, hide),
+      data: hideStrings(request.input, hide, request.clearRequestKeys),
       remote_address: request.remoteAddress,
       ...(request.wrapTtlSeconds > 0 ? { wrap_ttl: request.wrapTtlSeconds } : {}),
     },
@@ -52,7 +45,7 @@ export function formatEntry(entry: AuditEntry, options: FormatOptions): string {
       mount_point: mountPoint,
       mount_type: mountType,
       mount_accessor: mountAccessor,
-      ...responseOf(response, request.operation === 'list' && options.elideListResponses, options, hide),
+      ...responseOf(response, entry, options, hide),
     };
   }
   if (entry.error !== '') line['error'] = entry.error;
@@ -87,13 +80,16 @@ function tokenOf(caller: AuditedCaller, options: FormatOptions, hide: Hide): Jso
 
 function responseOf(
   response: AuditedResponse,
-  elide: boolean,
+  { request }: AuditEntry,
   options: FormatOptions,
   hide: Hide,
 ): JsonObject {
   const shown: JsonObject = {};
-  if (response.data !== undefined)
-    shown['data'] = hideStrings(elide ? elided(response.data) : response.data, hide);
+  const elide = request.operation === 'list' && options.elideListResponses;
+  if (response.data !== undefined) {
+    const data = elide ? elided(response.data) : response.data;
+    shown['data'] = hideStrings(data, hide, request.clearResponseKeys);
+  }
   if (response.auth !== undefined) shown['auth'] = hideMembers(response.auth, options, hide);
   if (response.leaseId !== '') shown['secret'] = { lease_id: response.leaseId };
   if (response.wrapInfo !== undefined) shown['wrap_info'] = hideMembers(response.wrapInfo, options, hide);
@@ -122,10 +118,14 @@ function elided(data: JsonValue): JsonValue {
   };
 }
 
-/** Every string value at every depth; names of members stay readable, as in Vault. */
-function hideStrings(value: JsonValue, hide: Hide): JsonValue {
+/** Every string value at every depth, but for members named in `clear`; names of members stay readable, as in Vault. */
+function hideStrings(value: JsonValue, hide: Hide, clear: readonly string[]): JsonValue {
   if (typeof value === 'string') return hide(value);
-  if (Array.isArray(value)) return value.map((item) => hideStrings(item, hide));
+  if (Array.isArray(value)) return value.map((item) => hideStrings(item, hide, clear));
   if (!isObject(value) || JSON.isRawJSON(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, hideStrings(member, hide)]));
+  const members = Object.entries(value).map(([name, member]) => [
+    name,
+    clear.includes(name) ? member : hideStrings(member, hide, clear),
+  ]);
+  return Object.fromEntries(members);
 }

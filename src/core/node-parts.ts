@@ -1,6 +1,6 @@
 // What main.ts puts into a node: the concrete storage, seal, engines and addresses.
 
-import type { AuditDeviceEntry } from '../audit/audit-table.ts';
+import type { AuditConfig } from '../audit/audit-table.ts';
 import type { AuditSinkType } from '../audit/device.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -29,8 +29,8 @@ export interface NodeParts {
   readonly process: ProcessPort;
   /** Kinds of audit devices, by name. */
   readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
-  /** Of the config's `audit` stanzas. */
-  readonly auditDevices: readonly AuditDeviceEntry[];
+  /** As the config says it now. */
+  auditConfig(): AuditConfig;
   /** Types that can be mounted, by name. */
   readonly engines: ReadonlyMap<string, EngineType>;
   /** Each token's own store: always there, and nowhere else. */

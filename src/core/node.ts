@@ -96,7 +96,7 @@ export class Node implements CallHandler, NodePort {
   async reload(): Promise<readonly string[]> {
     this.#unsealer.poke();
     if (this.#tenure === undefined) return [];
-    await this.#tenure.reopenAudit();
+    await this.#tenure.reloadAudit();
     return ['audit devices'];
   }
 

@@ -38,7 +38,7 @@ export async function openTenure(
       leaseTtl: parts.leaseTtl,
       system: parts.system,
       auditSinks: parts.auditSinks,
-      auditDevices: parts.auditDevices,
+      auditConfig: parts.auditConfig,
       node,
       members: () => membersOf(parts, members),
       metrics: parts.metrics,

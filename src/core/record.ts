@@ -78,6 +78,8 @@ function entryOf(parts: PipelineParts, authenticated: Authenticated) {
             tokenType: use?.entry.type ?? 'service',
           },
     wrapTtlSeconds: request.wrapTtlSeconds ?? 0,
+    clearRequestKeys: mount?.auditNonHmacRequestKeys ?? [],
+    clearResponseKeys: mount?.auditNonHmacResponseKeys ?? [],
   };
   return { timeMs: parts.clock.now(), request: audited };
 }

@@ -72,7 +72,8 @@ export async function openRooms(
   const audit = await AuditBroker.open({
     view: view(AUDIT_PREFIX),
     sinkTypes: parts.auditSinks,
-    declared: parts.auditDevices,
+    config: parts.auditConfig,
+    clock,
     random,
     log: log.child('audit'),
   });

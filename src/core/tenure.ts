@@ -1,7 +1,7 @@
 // Everything that exists only while this node leads. Opening a step registers its own closing, and closing runs in
 // reverse, so there is no list of things to stop.
 
-import type { AuditDeviceEntry } from '../audit/audit-table.ts';
+import type { AuditConfig } from '../audit/audit-table.ts';
 import type { AuditSinkType } from '../audit/device.ts';
 import type { Barrier } from '../barrier/barrier.ts';
 import type { SecretBytes } from '../base/bytes.ts';
@@ -32,7 +32,7 @@ export interface TenureParts {
   readonly node: NodePort;
   readonly system: SystemRoom;
   readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
-  readonly auditDevices: readonly AuditDeviceEntry[];
+  auditConfig(): AuditConfig;
   members(): readonly MemberView[];
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -114,9 +114,9 @@ export class Tenure implements AsyncDisposable {
     return { keyShares, rootToken: token };
   }
 
-  /** After SIGHUP: rotated audit files are opened anew. */
-  reopenAudit(): Promise<void> {
-    return this.#rooms.audit.reopen();
+  /** After SIGHUP: devices are as the config says now, and rotated files are opened anew. */
+  reloadAudit(): Promise<void> {
+    return this.#rooms.audit.reload();
   }
 
   /** Runs `close` when the tenure ends, before what was opened earlier is closed. */

@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { isAbsolute } from 'node:path';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { AuditSink, AuditSinkType } from '../device.ts';
+import { standardOutput } from '../standard-output.ts';
 
 const MODE_DEFAULT = 0o600;
 /** Lines that wait for a disk that does not answer, bytes; more are refused, and with them their requests. */
@@ -15,11 +16,16 @@ interface Waiting {
   readonly failed: (error: unknown) => void;
 }
 
-/** Options `file_path` (absolute) and `mode` (octal, default 0600; `0000` keeps the file's own). */
+/**
+ * Options `file_path` (absolute; or `stdout`, or `discard` for nowhere, as in Vault) and `mode` (octal, default 0600;
+ * `0000` keeps the file's own).
+ */
 export const fileSinkType: AuditSinkType = {
   type: 'file',
   async open(options) {
     const path = options['file_path'] ?? options['path'] ?? '';
+    if (path === 'stdout') return standardOutput();
+    if (path === 'discard') return nowhere;
     if (!isAbsolute(path)) {
       throw new LatchkeyError('bad_request', "audit device file: 'file_path' must be an absolute path");
     }
@@ -37,6 +43,8 @@ export const fileSinkType: AuditSinkType = {
     return sink;
   },
 };
+
+const nowhere: AuditSink = { write: async () => {}, reopen: async () => {}, close: async () => {} };
 
 class FileSink implements AuditSink {
   readonly #path: string;

@@ -1,15 +1,6 @@
-// Audit lines on the process's standard output, for containers whose platform collects it.
+// The device `stdout`, which needs no options.
 
 import type { AuditSinkType } from '../device.ts';
+import { standardOutput } from '../standard-output.ts';
 
-export const stdoutSinkType: AuditSinkType = {
-  type: 'stdout',
-  open: async () => ({
-    write: (line) =>
-      new Promise((resolve, reject) => {
-        process.stdout.write(line, (error) => (error ? reject(error) : resolve()));
-      }),
-    reopen: async () => {},
-    close: async () => {},
-  }),
-};
+export const stdoutSinkType: AuditSinkType = { type: 'stdout', open: async () => standardOutput() };

@@ -75,6 +75,7 @@ export interface Azure extends Shortcuts {
   proxyUrl: string;
   adminUrl: string;
   adminToken: string;
+  intercept: boolean;
   /** A service principal that is Owner of the subscription. */
   operator: Operator;
   /** The machine's own (system-assigned) identity. */
@@ -140,6 +141,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       proxyUrl: `http://127.0.0.1:${proxy.port}`,
       adminUrl: `http://127.0.0.1:${admin.port}`,
       adminToken,
+      intercept,
       close,
     };
   } catch (error) {

@@ -160,3 +160,94 @@ test('a port in use is exit code 1, with the address', async () => {
   first.child.kill('SIGTERM');
   assert.equal(await first.exit, 0);
 });
+
+/** A client that knows nothing of the emulator but its environment; prints what it sees as one line of JSON. */
+const CLIENT = `
+const seen = Object.fromEntries(['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'AZURE_AUTHORITY_HOST', 'AZURE_CONFIG_DIR']
+  .map((name) => [name, process.env[name] ?? null]));
+const url = process.argv[1] ?? process.env.AZURE_AUTHORITY_HOST + '/metadata/endpoints';
+const answer = await fetch(url);
+console.log(JSON.stringify({ ...seen, status: answer.status }));
+process.exitCode = 7;
+`;
+const client = (...args: string[]) => [process.execPath, '--input-type=module', '-e', CLIENT, ...args];
+
+test('exec runs a client against an emulator of its own: trust and names by the environment alone, exit code handed on', async () => {
+  const ran = launch('exec', '--intercept', '--', ...client('https://nowhere.vault.azure.net/'));
+  // The name resolves and the connection is certified, but there is no such vault: it is reset.
+  assert.equal(await ran.exit, 1);
+  assert.match(ran.output.err, /UND_ERR_SOCKET|ECONNRESET/);
+  const direct = launch('exec', '--', ...client());
+  assert.equal(await direct.exit, 7, direct.output.err);
+  const seen = JSON.parse(direct.output.out);
+  assert.equal(seen.status, 200);
+  assert.equal(seen.AZURE_TENANT_ID, 'adfs');
+  await assert.rejects(access(seen.AZURE_CONFIG_DIR), { code: 'ENOENT' });
+});
+
+test('exec and env find a running emulator; the secret is shown only on demand', async () => {
+  const credentialsFile = join(folder, 'found.json');
+  const { child, ready, exit } = launch(
+    'start',
+    '--port',
+    '0',
+    '--quiet',
+    '--credentials-file',
+    credentialsFile,
+  );
+  const addresses = await ready;
+  const { clientSecret } = JSON.parse(await readFile(credentialsFile, 'utf8'));
+  const named = ['--credentials-file', credentialsFile];
+
+  const ran = launch('exec', ...named, '--', ...client());
+  assert.equal(await ran.exit, 7, ran.output.err);
+  const seen = JSON.parse(ran.output.out);
+  assert.equal(seen.AZURE_AUTHORITY_HOST, addresses['authorityUrl']);
+  assert.equal(seen.AZURE_CLIENT_ID, addresses['operatorClientId']);
+  const profile = join(seen.AZURE_CONFIG_DIR, 'service_principal_entries.json');
+  assert.equal((await stat(profile)).mode & 0o777, 0o600);
+  assert.ok((await readFile(profile, 'utf8')).includes(clientSecret));
+
+  const anonymous = launch('exec', '--anonymous', ...named, '--', ...client());
+  assert.equal(await anonymous.exit, 7);
+  const bare = JSON.parse(anonymous.output.out);
+  assert.equal(bare.AZURE_CLIENT_ID, null);
+  assert.notEqual(bare.AZURE_CONFIG_DIR, seen.AZURE_CONFIG_DIR);
+
+  const plain = launch('env', ...named);
+  assert.equal(await plain.exit, 0);
+  assert.match(plain.output.out, /^export REQUESTS_CA_BUNDLE='/m);
+  assert.ok(!plain.output.out.includes(clientSecret));
+  const full = launch('env', '--json', '--operator', ...named);
+  assert.equal(await full.exit, 0);
+  assert.equal(JSON.parse(full.output.out).AZURE_CLIENT_SECRET, clientSecret);
+
+  child.kill('SIGTERM');
+  assert.equal(await exit, 0);
+  for (const gone of [credentialsFile, seen.AZURE_CONFIG_DIR]) {
+    await assert.rejects(access(gone), { code: 'ENOENT' });
+  }
+  const late = launch('env', ...named);
+  assert.equal(await late.exit, 1);
+  assert.match(late.output.err, /no emulator runs/);
+});
+
+test('exec says what is wrong with its command', async () => {
+  const none = launch('exec', '--');
+  const absent = launch('exec', '--', 'no-such-command');
+  const hosts = launch('exec', '--hosts', 'a b', '--', 'true');
+  assert.equal(await none.exit, 2);
+  assert.match(none.output.err, /needs a command/);
+  assert.equal(await absent.exit, 1);
+  assert.match(absent.output.err, /there is no command no-such-command/);
+  assert.equal(await hosts.exit, 2);
+  assert.match(hosts.output.err, /no host name/);
+});
+
+test('exec gives programs without a proxy a hosts file of their own, or says what to add', async () => {
+  const { output, exit } = launch('exec', '--hosts', 'a-vault.vault.localhost', '--', 'cat', '/etc/hosts');
+  const line = /127\.0\.0\.1 a-vault\.vault\.localhost/;
+  if ((await exit) === 0) assert.match(output.out, line);
+  else assert.match(output.err, line);
+  assert.doesNotMatch(await readFile('/etc/hosts', 'utf8'), line);
+});

@@ -1,5 +1,6 @@
 // What clients ask about the subscription around their resources: tenants, providers, locations, resources by type.
 
+import { DEFAULT_DOMAIN } from '../entra/handler.ts';
 import { queryValue, type Reply, ServiceError } from '../http/message.ts';
 import { isVaultName } from '../key-vault/vault.ts';
 import { readBody } from './bodies.ts';
@@ -66,7 +67,7 @@ function listTenants({ tenantId }: Context): Reply {
       id: `/tenants/${tenantId}`,
       tenantId,
       displayName: 'Local Azure',
-      defaultDomain: 'local.onmicrosoft.com',
+      defaultDomain: DEFAULT_DOMAIN,
       tenantCategory: 'Home',
     },
   ]);

@@ -6,6 +6,8 @@ import { ASSERTION_TYPE } from './assertions.ts';
 import type { Entra } from './domain.ts';
 import { AadstsError, aadsts, renderAadsts } from './errors.ts';
 
+/** Stands for the tenant's id wherever that is asked for. */
+export const DEFAULT_DOMAIN = 'local.onmicrosoft.com';
 /** The tenant of the AD FS form. */
 const ADFS = 'adfs';
 
@@ -67,8 +69,8 @@ async function routeAdfs(entra: Entra, request: Request, path: string): Promise<
 }
 
 function checkTenant(entra: Entra, tenant: string): string {
-  if (tenant !== entra.tenantId) throw aadsts.tenantNotFound(tenant);
-  return tenant;
+  if (tenant !== entra.tenantId && tenant !== DEFAULT_DOMAIN) throw aadsts.tenantNotFound(tenant);
+  return entra.tenantId;
 }
 
 /** Issuer and endpoints stand on the request's own host: MSAL refuses an issuer of another origin. */

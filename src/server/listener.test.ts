@@ -155,8 +155,7 @@ suite('answers', () => {
     assert.equal(calls[0]?.remoteAddress, '127.0.0.1');
     assert.notEqual(calls[0]?.id, calls[1]?.id);
     await using wide = await open(note, { address: ':0' });
-    const closed = { openMetrics: false, openInFlight: false };
-    assert.deepEqual(wide.traits, { loopback: false, sealDetail: false, ...closed });
+    assert.deepEqual(wide.traits, { loopback: false, sealDetail: false });
   });
 });
 

@@ -110,8 +110,12 @@ export async function openListener(
   });
   const bound = await listen(server, bind.host, bind.port, options.address);
   const loopback = isLoopback(bound.address);
-  const { sealDetail = loopback, openMetrics = false, openInFlight = false } = options;
-  traits = { loopback, sealDetail, openMetrics, openInFlight };
+  traits = {
+    loopback,
+    sealDetail: options.sealDetail ?? loopback,
+    ...(options.openMetrics ? { openMetrics: true } : {}),
+    ...(options.openInFlight ? { openInFlight: true } : {}),
+  };
   server.on('error', (error) =>
     log.error('listener failed', { address: options.address, cause: error.message }),
   );

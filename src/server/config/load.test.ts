@@ -74,6 +74,13 @@ test('the smallest config has every default filled in', async () => {
     defaultMaxRequestDurationMs: 90_000,
     disableMlock: false,
     ui: false,
+    telemetry: {
+      prometheusRetentionMs: 86_400_000,
+      disableHostname: true,
+      enableHostnameLabel: false,
+      metricsPrefix: 'vault',
+      usageGaugePeriodMs: 600_000,
+    },
     apiAuditCreation: true,
     auditDevices: [],
     listeners: [
@@ -101,6 +108,8 @@ test('the smallest config has every default filled in', async () => {
         httpIdleTimeoutMs: 300_000,
         customResponseHeaders: [],
         closedPaths: [],
+        openMetrics: false,
+        openInFlight: false,
         unauthenticatedSealDetail: true,
       },
     ],
@@ -285,6 +294,42 @@ test('configs as they stand in the field: what Vault knows is accepted with one 
   const { warnings } = await load(bao);
   assert.equal(warnings.length, 8, warnings.join('\n'));
   for (const warning of warnings) assert.match(warning, /accepted, has no effect in this version/);
+});
+
+test('the telemetry stanza, and what a listener shows without a token', async () => {
+  const { config } = await load(`
+    listener "tcp" {
+      tls_disable = true
+      telemetry { unauthenticated_metrics_access = true }
+      profiling { unauthenticated_in_flight_request_access = "true" }
+    }
+    listener "tcp" {
+      address = "127.0.0.1:9000"
+      tls_disable = true
+      inflight_requests_logging { unauthenticated_in_flight_requests_access = true }
+    }
+    storage "inmem" {}
+    telemetry {
+      prometheus_retention_time = 0
+      disable_hostname = false
+      enable_hostname_label = true
+      metrics_prefix = "bank.vault"
+      usage_gauge_period = "5m"
+    }`);
+  const open = config.listeners.map(({ openMetrics, openInFlight }) => [openMetrics, openInFlight]);
+  assert.deepEqual(open, [
+    [true, true],
+    [false, true],
+  ]);
+  assert.deepEqual(config.telemetry, {
+    prometheusRetentionMs: 0,
+    disableHostname: false,
+    enableHostnameLabel: true,
+    metricsPrefix: 'bank.vault',
+    usageGaugePeriodMs: 300_000,
+  });
+  assert.match((await faults(`${BASE}telemetry { metrics_prefix = "9 lives" }`)).join(), /metrics_prefix is/);
+  assert.match((await faults(`${BASE}telemetry {}\ntelemetry {}`)).join(), /a second telemetry stanza/);
 });
 
 test('an unknown key is a warning with its place and the nearest name, and fatal if strict', async () => {

@@ -40,10 +40,11 @@ export class WebFault extends Error {
 /** As many trusts as a mount uses in a while; a changed one pushes out the oldest. */
 const AGENTS_MAX = 4;
 
-/** Keeps connections open between calls; `close` ends them. Redirects are not followed and proxies not used. */
+/** Keeps connections open between calls; disposing ends them, and the calls under way. Redirects are not followed and proxies not used. */
 export class WebCaller implements Disposable {
   readonly #limits: WebLimits;
   readonly #agents = new Map<string, HttpAgent>();
+  #isClosed = false;
 
   constructor(limits: WebLimits) {
     this.#limits = limits;
@@ -64,6 +65,7 @@ export class WebCaller implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     for (const agent of this.#agents.values()) agent.destroy();
     this.#agents.clear();
   }
@@ -106,17 +108,15 @@ export class WebCaller implements Disposable {
   }
 
   #agent(secure: boolean, caPem: string | undefined): HttpAgent {
+    if (this.#isClosed) throw new WebFault('the mount is closed');
     const name = secure ? `https ${caPem ?? ''}` : 'http';
     const known = this.#agents.get(name);
     if (known !== undefined) return known;
     const options = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8, timeout: 60_000 };
     const agent = secure ? new HttpsAgent({ ...options, ca: caPem ?? allRoots() }) : new HttpAgent(options);
-    const [oldest] = this.#agents;
-    if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) {
-      // Idle connections end; those in use finish.
-      this.#agents.delete(oldest[0]);
-      oldest[1].destroy();
-    }
+    const [oldest] = this.#agents.keys();
+    // Dropped and not destroyed: calls under way finish, and idle connections end by their timeout.
+    if (this.#agents.size >= AGENTS_MAX && oldest !== undefined) this.#agents.delete(oldest);
     this.#agents.set(name, agent);
     return agent;
   }

@@ -17,13 +17,20 @@ export interface Answer {
   readonly json: unknown;
 }
 
-/** `hang`: takes the request and never answers; `huge`: never stops answering; `html`: an error page of a proxy. */
-export type Manners = 'good' | 'hang' | 'huge' | 'html' | 'reset' | { readonly status: number };
+/**
+ * `hang`: takes the request and never answers; `hold`: answers when it is told to; `huge`: never stops answering;
+ * `html`: the page of a proxy.
+ */
+export type Manners = 'good' | 'hang' | 'hold' | 'huge' | 'html' | 'reset' | { readonly status: number };
 
 export class SecureServer implements AsyncDisposable {
   readonly asked: Asked[] = [];
+  /** How many were ever opened. */
+  connections = 0;
   readonly #server: Server;
   readonly #answer: (asked: Asked) => Answer | Promise<Answer>;
+  readonly #held = Promise.withResolvers<void>();
+  readonly #release = Promise.withResolvers<void>();
   manners: Manners = 'good';
   readonly caPem: string;
   url = '';
@@ -39,8 +46,21 @@ export class SecureServer implements AsyncDisposable {
     );
   }
 
+  /** Resolves when a request is held. */
+  isHolding(): Promise<void> {
+    return this.#held.promise;
+  }
+
+  /** Lets those that are held be answered, and all later ones. */
+  release(): void {
+    this.#release.resolve();
+  }
+
   static async start(answer: (asked: Asked) => Answer | Promise<Answer>): Promise<SecureServer> {
     const server = new SecureServer(await makeAuthority(), answer);
+    server.#server.on('secureConnection', () => {
+      server.connections += 1;
+    });
     server.#server.listen(0, '127.0.0.1');
     await once(server.#server, 'listening');
     const address = server.#server.address();
@@ -69,6 +89,10 @@ export class SecureServer implements AsyncDisposable {
     this.asked.push(asked);
     const { manners } = this;
     if (manners === 'hang') return;
+    if (manners === 'hold') {
+      this.#held.resolve();
+      await this.#release.promise;
+    }
     if (manners === 'reset') {
       request.socket.destroy();
     } else if (manners === 'huge') {
@@ -79,7 +103,7 @@ export class SecureServer implements AsyncDisposable {
       pour();
     } else if (manners === 'html') {
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>sign in</html>');
-    } else if (manners !== 'good') {
+    } else if (typeof manners === 'object') {
       response.writeHead(manners.status, { 'content-type': 'application/json' }).end('{"kind": "Status"}');
     } else {
       const { status, json } = await this.#answer(asked);

@@ -351,7 +351,14 @@ test('a configuration whose keys cannot be had is refused with its reason, and t
     { ...discovery, oidc_discovery_url: `${mine.url}/` },
     /issuer did not match the returned issuer/,
   );
-  for (const jwksUri of [undefined, 7, 'http://192.0.2.1/keys', 'file:///etc/passwd', 'nonsense']) {
+  for (const jwksUri of [
+    undefined,
+    7,
+    'http://192.0.2.1/keys',
+    'http://127.0.0.1:1/keys',
+    'file:///etc/passwd',
+    'nonsense',
+  ]) {
     mine.discovery = { jwks_uri: jwksUri };
     await fails(discovery, /jwks_uri|not an https address/);
   }
@@ -660,10 +667,11 @@ test('what is stored and cannot be read lets nobody in', async () => {
 
 test('a key set that is being fetched is given up when its mount closes', async () => {
   await using mine = await OidcIssuer.start();
-  mine.server.manners = 'hang';
+  mine.server.manners = 'hold';
   const bench = await openEngine(jwtAuth, new MemoryView());
   const writing = bench.ask('update', 'config', { jwks_url: mine.jwksUrl, jwks_ca_pem: mine.caPem });
   const refused = refusal(writing, 'bad_request');
+  await mine.server.isHolding();
   await bench[Symbol.asyncDispose]();
   assert.match((await refused).message, /the request was given up$/);
 });

@@ -129,6 +129,9 @@ async function fetchDiscovered(
     throw new WebFault(`issuer did not match the returned issuer, expected "${issuer}" got ${shown}`);
   }
   if (typeof keysAddress !== 'string') throw new WebFault('the discovery document has no jwks_uri');
+  // An issuer elsewhere must not send us to the plain ports of this host.
+  const { protocol } = serviceUrl(issuer) ?? {};
+  if (!keysAddress.startsWith(`${protocol}//`)) throw new WebFault('the jwks_uri is not an https address');
   return fetchKeys(parts, keysAddress, caPem);
 }
 

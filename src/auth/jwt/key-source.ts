@@ -32,8 +32,10 @@ export interface KeySourceParts {
  * that the issuer has just begun to use is known after this time at the latest. Milliseconds.
  */
 const PAUSE_MS = 5_000;
-/** From here on a set is fetched anew, behind the scenes: a key that was withdrawn goes. */
+/** From here on a set is fetched anew before it is used: a key that was withdrawn goes. */
 const FRESH_MS = 10 * 60_000;
+/** So long a login waits for that; then the old set will do, and the fetch goes on behind the scenes. */
+const PATIENCE_MS = 1_000;
 /** From here on the old set is not believed any more, though no new one can be had. */
 const STALE_MS = 60 * 60_000;
 
@@ -74,14 +76,23 @@ class RemoteKeys implements KeySource {
       if (keys !== undefined) return keys;
       throw this.#lastFault ?? new WebFault('there are no keys');
     }
-    if (age >= FRESH_MS) this.#ask()?.catch(() => {});
-    return this.#keys;
+    return age < FRESH_MS ? this.#keys : this.#freshOr(this.#keys, signal);
   }
 
   async newerThan(known: Keys, signal: AbortSignal): Promise<Keys | undefined> {
     // Another login has brought them already.
     if (this.#keys !== undefined && this.#keys !== known) return this.#keys;
     return this.#renewed(signal);
+  }
+
+  async #freshOr(old: Keys, signal: AbortSignal): Promise<Keys> {
+    try {
+      const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+      return (await this.#renewed(patience)) ?? old;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return old;
+    }
   }
 
   async #renewed(signal: AbortSignal): Promise<Keys | undefined> {

@@ -13,7 +13,11 @@ export interface Printed {
 const LAUNCHER = join(import.meta.dirname, '..', 'bin', 'latchkey');
 
 /** The token goes by the environment, never by an argument, which every user of the machine could read. */
-export function runLatchkey(server: ServerProcess, args: readonly string[], token: string): Promise<Printed> {
+export function runLatchkey(
+  server: Pick<ServerProcess, 'address'>,
+  args: readonly string[],
+  token: string,
+): Promise<Printed> {
   const { promise, resolve, reject } = Promise.withResolvers<Printed>();
   const env = { ...process.env, VAULT_ADDR: server.address, ...(token === '' ? {} : { VAULT_TOKEN: token }) };
   const child = spawn(LAUNCHER, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });

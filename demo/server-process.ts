@@ -14,6 +14,8 @@ export interface ServerPlace {
   readonly folder: string;
   readonly apiPort: number;
   readonly clusterPort: number;
+  /** Without it the listener speaks plain HTTP. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
 }
 
 /** The members of the `seal "azurekeyvault"` stanza. */
@@ -43,10 +45,13 @@ export class ServerProcess {
 
   private constructor(place: ServerPlace) {
     this.name = place.name;
-    this.address = `http://127.0.0.1:${place.apiPort}`;
+    this.address = addressOf(place);
     this.configFile = join(place.folder, `${place.name}.hcl`);
     this.logFile = join(place.folder, `${place.name}.log`);
-    this.client = new VaultClient({ address: this.address });
+    this.client = new VaultClient({
+      address: this.address,
+      ...(place.tls === undefined ? {} : { tls: { caFile: place.tls.caFile } }),
+    });
   }
 
   static async prepare(
@@ -103,6 +108,10 @@ export async function unsealed(server: ServerProcess): Promise<SealStatus | unde
   return status.sealed ? undefined : status;
 }
 
+function addressOf({ apiPort, tls }: ServerPlace): string {
+  return tls === undefined ? `http://127.0.0.1:${apiPort}` : `https://localhost:${apiPort}`;
+}
+
 function hclOf(place: ServerPlace, dataFolder: string, seal: SealStanza | undefined): string {
   return `# ${place.name}: made by the demo, and all that a node needs.
 storage "lmdb" {
@@ -112,14 +121,18 @@ storage "lmdb" {
 listener "tcp" {
   address         = "127.0.0.1:${place.apiPort}"
   cluster_address = "127.0.0.1:${place.clusterPort}"
-  tls_disable     = true
-}
+${tlsLines(place)}}
 
-api_addr     = "http://127.0.0.1:${place.apiPort}"
+api_addr     = "${addressOf(place)}"
 cluster_addr = "https://127.0.0.1:${place.clusterPort}"
 cluster_name = "latchkey-demo"
 
 ${seal === undefined ? '' : stanzaOf(seal)}`;
+}
+
+function tlsLines({ tls }: ServerPlace): string {
+  if (tls === undefined) return '  tls_disable     = true\n';
+  return `  tls_cert_file   = "${tls.certFile}"\n  tls_key_file    = "${tls.keyFile}"\n`;
 }
 
 function stanzaOf(seal: SealStanza): string {

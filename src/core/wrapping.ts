@@ -46,7 +46,8 @@ export class Wrapping {
   async wrap(response: Response, creationPath: string, ttlSeconds: number): Promise<Response> {
     const { tokens, view, clock } = this.#parts;
     const createdAt = clock.now();
-    const record = encode({ response, creationPath, createdAt, ttlSeconds });
+    const { warnings = [], ...kept } = response;
+    const record = encode({ response: kept, creationPath, createdAt, ttlSeconds });
     const { token, entry } = await tokens.issue({
       type: 'service',
       policies: [WRAPPING_POLICY],
@@ -72,7 +73,8 @@ export class Wrapping {
       creation_path: creationPath,
       wrapped_accessor: response.auth?.accessor ?? '',
     };
-    return { wrapped };
+    // Warnings are for whoever asked, not for whoever opens it.
+    return { wrapped, warnings };
   }
 
   /** Gives out what the token holds; the token must have been used for it. */

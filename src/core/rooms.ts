@@ -14,6 +14,7 @@ import { tokenEngine } from '../token/token-engine.ts';
 import { TokenRoles } from '../token/token-roles.ts';
 import { TokenRoom } from '../token/token-room.ts';
 import { TokenStore } from '../token/token-store.ts';
+import { GenerateRoot } from './generate-root.ts';
 import {
   AUDIT_PREFIX,
   CORE_PREFIX,
@@ -110,7 +111,8 @@ export async function openRooms(
   const rooms: Rooms = { audit, decider, router, tokens, leases, wrapping, used, callTokens, limits };
   const moves = new Moves({ mounts, clock, random, log: log.child('mounts') });
   closing.use(moves);
-  const port = tenurePort(parts, rooms, { mounts, moves, policies }, end);
+  const generateRoot = closing.use(generateRootOf(ground, tokens));
+  const port = tenurePort(parts, rooms, { mounts, moves, policies, generateRoot }, end);
   const builtIns: readonly [string, EngineType, string][] = [
     ['sys/', parts.system.engine(parts.node, port, () => clock.now()), 'system/'],
     ['auth/token/', tokenEngineOf(ground, rooms, roles, policies), TOKEN_PREFIX],
@@ -171,6 +173,17 @@ async function openCallers(ground: Ground, closing: AsyncDisposableStack) {
     await resuming;
   });
   return { tokens, leases, roles };
+}
+
+function generateRootOf({ parts, view }: Ground, tokens: TokenRoom): GenerateRoot {
+  const { clock, random, log, node } = parts;
+  return new GenerateRoot({
+    view: view(CORE_PREFIX),
+    sealView: () => node.sealView(),
+    issueRoot: async () => (await tokens.store.issueRoot(random, clock.now())).token,
+    random,
+    log: log.child('generate-root'),
+  });
 }
 
 /** The engine that answers the path which made a secret also renews and ends it. */

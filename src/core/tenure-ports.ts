@@ -16,20 +16,25 @@ import type {
   WrappingPort,
 } from '../system/ports.ts';
 import { type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
+import type { GenerateRoot } from './generate-root.ts';
 import type { Mounts } from './mounts.ts';
 import type { Moves } from './moves.ts';
 import type { Rooms } from './rooms.ts';
 import type { TenureParts } from './tenure.ts';
 import { wrappingTokenOf } from './wrapping.ts';
 
+/** Rooms that only sys/ asks. */
+interface Behind {
+  readonly mounts: Mounts;
+  readonly moves: Moves;
+  readonly policies: PolicyStore;
+  readonly generateRoot: GenerateRoot;
+}
+
 export function tenurePort(
   parts: TenureParts,
   rooms: Rooms,
-  {
-    mounts,
-    moves,
-    policies,
-  }: { readonly mounts: Mounts; readonly moves: Moves; readonly policies: PolicyStore },
+  { mounts, moves, policies, generateRoot }: Behind,
   end: (reason: string) => void,
 ): TenurePort {
   const { barrier, leadership, log } = parts;
@@ -43,6 +48,7 @@ export function tenurePort(
     audit: auditPort(rooms.audit),
     leases: leasePort(rooms.leases, rooms.router, log.child('lease')),
     wrapping: wrappingPort(rooms),
+    generateRoot,
     mounts: mountPort(mounts, moves),
   };
 }

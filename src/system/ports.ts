@@ -260,6 +260,31 @@ export interface WrappingPort {
   rewrap(request: Request): Promise<Response>;
 }
 
+export interface GenerateRootView {
+  /** Of the attempt under way; empty if there is none. */
+  readonly nonce: string;
+  readonly started: boolean;
+  readonly progress: number;
+  readonly required: number;
+  readonly complete: boolean;
+  /** Token XOR one-time password, base64 without padding; empty until it is complete. */
+  readonly encodedToken: string;
+  /** Only in the answer to a start for which the server made it. */
+  readonly otp: string;
+  readonly otpLength: number;
+}
+
+/** One attempt at a time. Every method throws LatchkeyError bad_request with Vault's texts. */
+export interface GenerateRootPort {
+  status(): Promise<GenerateRootView>;
+  /** With the caller's one-time password, or one that the server makes. */
+  start(otp: string | undefined): Promise<GenerateRootView>;
+  /** No attempt is no error. */
+  cancel(): Promise<void>;
+  /** Takes the share over; the last that is needed gives the token. */
+  submit(share: SecretBytes, nonce: string): Promise<GenerateRootView>;
+}
+
 /** Answered by the active node alone. */
 export interface TenurePort {
   members(): readonly MemberView[];
@@ -271,5 +296,6 @@ export interface TenurePort {
   readonly rights: RightsPort;
   readonly leases: LeasePort;
   readonly wrapping: WrappingPort;
+  readonly generateRoot: GenerateRootPort;
   readonly mounts: MountPort;
 }

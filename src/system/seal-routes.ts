@@ -1,7 +1,7 @@
 // sys/init, seal-status, unseal, seal, seal-backend-status: answered by the node that was asked, in every state.
 // Bodies as in Vault's API pages /api-docs/system/{init,seal-status,unseal,seal}.
 
-import { fromBase64, fromHex, SecretBytes, toBase64, toHex } from '../base/bytes.ts';
+import { toBase64, toHex } from '../base/bytes.ts';
 import { rfc3339 } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { JsonObject, JsonValue } from '../base/json.ts';
@@ -9,12 +9,11 @@ import { LATCHKEY_VERSION, RELEASE_DATE, VAULT_API_VERSION } from '../base/versi
 import type { Request, Response, Route } from '../engine/engine.ts';
 import { readFields } from '../engine/fields.ts';
 import type { FaultView, NodePort, SealView } from './ports.ts';
+import { lowerCased, parseShare } from './share-text.ts';
 
 const SHARES_MAX = 255;
 const SHARES_DEFAULT = 5;
 const THRESHOLD_DEFAULT = 3;
-const SHARE_BYTES_MIN = 16;
-const SHARE_BYTES_MAX = 33;
 
 const INIT_FIELDS = {
   secret_shares: {
@@ -174,28 +173,6 @@ async function unseal(port: NodePort, request: Request): Promise<Response> {
     await port.submitShare(parseShare(fields.key));
   }
   return sealStatus(await port.sealView(), request);
-}
-
-/** Go's decoder matches member names without regard to case, and clients rely on it. */
-function lowerCased(input: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(input).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-/** Hex is tried first and taken if it gives 16 to 33 bytes, else base64, as Vault does. */
-function parseShare(text: string): SecretBytes {
-  const hex = fromHex(text);
-  const fits = (bytes: Uint8Array | undefined) =>
-    bytes !== undefined && bytes.byteLength >= SHARE_BYTES_MIN && bytes.byteLength <= SHARE_BYTES_MAX;
-  const bytes = fits(hex) ? hex : fromBase64(text);
-  if (bytes === undefined)
-    throw new LatchkeyError('bad_request', "'key' must be a valid hex or base64 string");
-  if (bytes.byteLength < SHARE_BYTES_MIN) {
-    throw new LatchkeyError('bad_request', `key is shorter than minimum ${SHARE_BYTES_MIN} bytes`);
-  }
-  if (bytes.byteLength > SHARE_BYTES_MAX) {
-    throw new LatchkeyError('bad_request', `key is longer than maximum ${SHARE_BYTES_MAX} bytes`);
-  }
-  return SecretBytes.take(bytes);
 }
 
 function sealStatus(view: SealView, request: Request): Response {

@@ -4,6 +4,7 @@ import type { EngineType, Route } from '../engine/engine.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { authRoutes } from './auth-routes.ts';
 import { capabilitiesRoutes } from './capabilities-routes.ts';
+import { generateRootRoutes } from './generate-root-routes.ts';
 import { healthRoutes } from './health.ts';
 import { inFlightRoutes } from './in-flight-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
@@ -49,6 +50,7 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...uiRoutes({ mounts: () => tenure.mounts.list(), rights: tenure.rights }),
         ...leaseRoutes(tenure.leases, tenure.rights, now),
         ...wrappingRoutes(tenure.wrapping),
+        ...generateRootRoutes(tenure.generateRoot),
       ],
     }),
   };

@@ -192,6 +192,7 @@ async function openServer(
     system: systemRoom,
     metrics,
     process: { metrics },
+    usagePeriodMs: config.telemetry.usageGaugePeriodMs,
     auditSinks: new Map([fileSinkType, stdoutSinkType, socketSinkType].map((type) => [type.type, type])),
     auditConfig: () => ({ devices: live.config.auditDevices, apiCreation: live.config.apiAuditCreation }),
     engines: await loadEngines(),

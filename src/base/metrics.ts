@@ -23,6 +23,12 @@ export interface Metrics {
   watch(source: () => readonly Reading[]): Disposable;
 }
 
+/** Measures `act`, however it ends. */
+export async function timed<T>(metrics: Metrics, name: MetricName, act: () => Promise<T>): Promise<T> {
+  using _ = metrics.time(name);
+  return await act();
+}
+
 const NOTHING: Disposable = { [Symbol.dispose]() {} };
 
 /** Counts nothing; for tests that look at other things. */

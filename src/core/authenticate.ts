@@ -48,6 +48,7 @@ async function presented(parts: PipelineParts, call: Call, isOpen: boolean): Pro
     const refusal = isOpen ? undefined : new LatchkeyError('forbidden', 'permission denied');
     return { use: undefined, refusal };
   }
+  using _ = parts.metrics.time('token.lookup');
   if (isOpen) return { use: await parts.tokens.peek(token, remoteAddress), refusal: undefined };
   try {
     const use = await parts.tokens.use(token, remoteAddress);

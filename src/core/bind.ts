@@ -69,6 +69,7 @@ async function bindLease(
     const isBatch = use.entry.type === 'batch';
     const owner = isBatch ? use.entry.parent : use.id;
     const until = isBatch ? use.entry.expiresAt : 0;
+    using _ = parts.metrics.time('expire.register');
     const bound = await tokens.whileAlive(use, () => leases.bind(path, owner, lease, until));
     return { ...response, bound, warnings: [...(response.warnings ?? []), ...bound.warnings] };
   } catch (error) {

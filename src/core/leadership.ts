@@ -64,9 +64,11 @@ async function leadOnce(
   session.addEventListener('abort', () => end('sealed'), { once: true });
   if (session.aborted) end('sealed');
   watchClock(clock, over.signal, () => end('clock_jumped'));
+  const took = (from: number) => clock.monotonic() - from;
+  let closingSince = clock.monotonic();
+  let reason: EndReason | undefined;
   try {
     const startedAt = clock.monotonic();
-    const took = (from: number) => clock.monotonic() - from;
     await using tenure = await parts.openTenure(stores, leadership, end).catch((error: unknown) => {
       metrics.sample('core.leadership_setup_failed', took(startedAt));
       throw error;
@@ -76,7 +78,8 @@ async function leadOnce(
     parts.serving(tenure);
     const openedIn = Math.round(clock.monotonic() - startedAt);
     log.info('node state: standby -> active', { epoch: leadership.fence.epoch, opened_in_ms: openedIn });
-    const reason = await ended;
+    reason = await ended;
+    closingSince = clock.monotonic();
     parts.serving(undefined);
     metrics.sample('core.leadership_lost', took(leadingSince));
     log.info('node state: active -> standby', { reason, epoch: leadership.fence.epoch });
@@ -84,12 +87,14 @@ async function leadOnce(
   } finally {
     over.abort();
     parts.serving(undefined);
+    if (reason !== undefined) metrics.sample('core.pre_seal', took(closingSince));
     // After the tenure has closed, so that the next leader never overlaps with this one's last writes.
     await leadership.resign().catch((error: unknown) => {
       log.warn('the lead could not be resigned; the others wait until it runs out', {
         error: explain(error),
       });
     });
+    if (reason === 'step_down') metrics.sample('core.step_down', took(closingSince));
   }
 }
 

@@ -27,6 +27,8 @@ export interface NodeParts {
   readonly system: SystemRoom;
   readonly metrics: Metrics;
   readonly process: ProcessPort;
+  /** `usage_gauge_period` of the config: milliseconds between two counts of the tokens; 0 for none at all. */
+  readonly usagePeriodMs: number;
   /** Kinds of audit devices, by name. */
   readonly auditSinks: ReadonlyMap<string, AuditSinkType>;
   /** As the config says it now. */

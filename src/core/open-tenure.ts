@@ -42,6 +42,7 @@ export async function openTenure(
       node,
       members: () => membersOf(parts, members),
       metrics: parts.metrics,
+      usagePeriodMs: parts.usagePeriodMs,
       clock,
       random,
       log,

@@ -161,6 +161,7 @@ async function openCallers(ground: Ground, closing: AsyncDisposableStack) {
       return engine.renewLogin(renewData);
     },
     role: (name) => roles.find(name),
+    metrics: parts.metrics,
     clock,
     random,
     log: log.child('token'),

@@ -3,8 +3,7 @@
 import type { AuditBroker } from '../audit/broker.ts';
 import { explain } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { LeaseRoom } from '../lease/lease-room.ts';
-import type { Router } from '../mount/router.ts';
+import { type Metrics, timed } from '../base/metrics.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import type {
   AuditPort,
@@ -37,16 +36,16 @@ export function tenurePort(
   { mounts, moves, policies, generateRoot }: Behind,
   end: (reason: string) => void,
 ): TenurePort {
-  const { barrier, leadership, log } = parts;
+  const { barrier, leadership, log, metrics } = parts;
   return {
     members: parts.members,
     stepDown: () => end('step_down'),
     keyStatus: () => barrier.keyStatus(),
     rotate: async () => void (await barrier.rotate(leadership.fence)),
-    policies: policyPort(policies),
+    policies: policyPort(policies, metrics),
     rights: rightsPort(rooms),
     audit: auditPort(rooms.audit),
-    leases: leasePort(rooms.leases, rooms.router, log.child('lease')),
+    leases: leasePort(rooms, metrics, log.child('lease')),
     wrapping: wrappingPort(rooms),
     generateRoot,
     mounts: mountPort(mounts, moves),
@@ -64,12 +63,12 @@ function mountPort(mounts: Mounts, moves: Moves): MountPort {
   };
 }
 
-function policyPort(policies: PolicyStore): PolicyPort {
+function policyPort(policies: PolicyStore, metrics: Metrics): PolicyPort {
   return {
-    list: () => policies.list(),
-    read: (name) => policies.read(name),
-    write: (name, text) => policies.write(name, text),
-    delete: (name) => policies.delete(name),
+    list: () => timed(metrics, 'policy.list_policies', () => policies.list()),
+    read: (name) => timed(metrics, 'policy.get_policy', () => policies.read(name)),
+    write: (name, text) => timed(metrics, 'policy.set_policy', () => policies.write(name, text)),
+    delete: (name) => timed(metrics, 'policy.delete_policy', () => policies.delete(name)),
   };
 }
 
@@ -94,13 +93,13 @@ function auditPort(audit: AuditBroker): AuditPort {
   };
 }
 
-function leasePort(leases: LeaseRoom, router: Router, log: Logger): LeasePort {
+function leasePort({ leases, router }: Rooms, metrics: Metrics, log: Logger): LeasePort {
   let tidying = false;
   return {
     find: (id) => leases.find(id),
     list: (prefix) => leases.list(prefix),
-    renew: (id, increment) => leases.renew(id, increment),
-    revoke: (id, sync) => leases.revoke(id, sync),
+    renew: (id, increment) => timed(metrics, 'expire.renew', () => leases.renew(id, increment)),
+    revoke: (id, sync) => timed(metrics, 'expire.revoke', () => leases.revoke(id, sync)),
     revokePrefix: (prefix, sync) => leases.revokePrefix(prefix, sync),
     revokeForce: (prefix) => leases.revokeForce(prefix),
     tidy: () => {

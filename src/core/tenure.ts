@@ -21,6 +21,7 @@ import { runPipeline } from './pipeline.ts';
 import { createRecoveryKey } from './recovery.ts';
 import { openRooms, type Rooms } from './rooms.ts';
 import type { PipelineParts, PresentedToken } from './steps.ts';
+import { UsageMetrics } from './usage-metrics.ts';
 
 export interface TenureParts {
   readonly barrier: Barrier;
@@ -35,6 +36,8 @@ export interface TenureParts {
   auditConfig(): AuditConfig;
   members(): readonly MemberView[];
   readonly metrics: Metrics;
+  /** Milliseconds between two counts of the tokens; 0 for none at all. */
+  readonly usagePeriodMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -68,6 +71,7 @@ export class Tenure implements AsyncDisposable {
     // Another node may have rotated the keyring while this one stood by.
     await parts.barrier.refresh();
     const rooms = await openRooms(parts, closing, end);
+    closing.use(usageOf(parts, rooms));
     return new Tenure(parts, rooms, closing.move());
   }
 
@@ -136,6 +140,19 @@ export class Tenure implements AsyncDisposable {
       log.error('something did not close in good order when the tenure ended', { error: String(error) });
     }
   }
+}
+
+function usageOf(parts: TenureParts, { tokens, leases }: Rooms): UsageMetrics {
+  const { metrics, clock, log, usagePeriodMs } = parts;
+  return new UsageMetrics({
+    metrics,
+    clock,
+    log,
+    periodMs: usagePeriodMs,
+    tokens: () => tokens.store.ids(),
+    leases: () => leases.pending,
+    irrevocableLeases: () => leases.irrevocable.length,
+  });
 }
 
 export interface Reissued {

@@ -5,6 +5,7 @@ import { explain, LatchkeyError } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
 import { KeyLock } from '../base/key-lock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import { isFrom } from '../engine/bound-cidrs.ts';
 import type { LoginGrant } from '../engine/engine.ts';
@@ -36,6 +37,7 @@ export interface TokenRoomParts {
   renewLogin(path: string, renewData: JsonObject): Promise<Partial<LoginGrant>>;
   /** Period and explicit maximum of a role as it is now; undefined if it is gone. */
   role(name: string): Promise<Pick<TokenEntry, 'periodSeconds' | 'explicitMaxTtlSeconds'> | undefined>;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -176,10 +178,11 @@ export class TokenRoom {
 
   /** @throws LatchkeyError bad_request, also if the parent has ended meanwhile. */
   async issue(order: TokenOrder): Promise<IssuedToken> {
+    using _ = this.#parts.metrics.time('token.create');
     const { parent } = order;
     if (order.type === 'batch') return this.#issueBatch(order);
-    if (parent === '') return this.#issueService(order);
-    return this.#lock.run(parent, async () => {
+    if (parent === '') return await this.#issueService(order);
+    return await this.#lock.run(parent, async () => {
       if ((await this.#alive(await this.store.lookupId(parent))) === undefined) {
         throw new LatchkeyError('bad_request', 'parent token lookup failed: no parent found');
       }
@@ -236,10 +239,11 @@ export class TokenRoom {
 
   /** Ends the token with this text and all below it, in whatever state it is; unknown ones are no error. */
   async revoke(token: string): Promise<void> {
-    await this.#tree.revoke(this.store.idOf(token));
+    await this.revokeId(this.store.idOf(token));
   }
 
   async revokeId(id: string): Promise<void> {
+    using _ = this.#parts.metrics.time('token.revoke');
     await this.#tree.revoke(id);
   }
 

@@ -108,6 +108,9 @@ describe('on the active node', { timeout: 60_000 }, () => {
     assert.equal(metrics.value('vault_core_unsealed'), 1);
     assert.equal(metrics.value('vault_core_active'), 1);
     assert.equal(metrics.value('vault_core_in_flight_requests'), 1, 'the scrape itself');
+    assert.ok((metrics.value('vault_token_count', { namespace: 'root' }) ?? 0) >= 1);
+    assert.equal(metrics.value('vault_expire_num_irrevocable_leases'), 0);
+    assert.ok(grew('vault_token_lookup_count') >= 4);
     assert.equal(metrics.state('latchkey_node_state'), 'active');
     assert.ok((metrics.value('process_resident_memory_bytes') ?? 0) > 1e7);
     assert.ok((metrics.value('nodejs_heap_size_used_bytes') ?? 0) > 1e6);

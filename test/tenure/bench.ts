@@ -173,6 +173,7 @@ export class Bench implements AsyncDisposable {
         auditConfig: () => ({ devices: [], apiCreation: true }),
         members: () => [],
         metrics: noMetrics,
+        usagePeriodMs: 0,
         clock: this.clock,
         random: systemRandom,
         log: silentLogger,

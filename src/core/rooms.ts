@@ -15,6 +15,7 @@ import { TokenRoles } from '../token/token-roles.ts';
 import { TokenRoom } from '../token/token-room.ts';
 import { TokenStore } from '../token/token-store.ts';
 import { GenerateRoot } from './generate-root.ts';
+import { KeyRotation } from './key-rotation.ts';
 import {
   AUDIT_PREFIX,
   CORE_PREFIX,
@@ -112,7 +113,9 @@ export async function openRooms(
   const moves = new Moves({ mounts, clock, random, log: log.child('mounts') });
   closing.use(moves);
   const generateRoot = closing.use(generateRootOf(ground, tokens));
-  const port = tenurePort(parts, rooms, { mounts, moves, policies, generateRoot }, end);
+  const rotation = closing.use(await openRotation(ground));
+  const behind = { mounts, moves, policies, generateRoot, rotation };
+  const port = tenurePort(parts, rooms, behind, end);
   const builtIns: readonly [string, EngineType, string][] = [
     ['sys/', parts.system.engine(parts.node, port, () => clock.now()), 'system/'],
     ['auth/token/', tokenEngineOf(ground, rooms, roles, policies), TOKEN_PREFIX],
@@ -174,6 +177,17 @@ async function openCallers(ground: Ground, closing: AsyncDisposableStack) {
     await resuming;
   });
   return { tokens, leases, roles };
+}
+
+function openRotation({ parts, view }: Ground): Promise<KeyRotation> {
+  const { barrier, leadership, clock, log } = parts;
+  return KeyRotation.open({
+    view: view(CORE_PREFIX),
+    keyStatus: () => barrier.keyStatus(),
+    rotate: () => barrier.rotate(leadership.fence),
+    clock,
+    log: log.child('rotation'),
+  });
 }
 
 function generateRootOf({ parts, view }: Ground, tokens: TokenRoom): GenerateRoot {

@@ -16,6 +16,7 @@ import type {
 } from '../system/ports.ts';
 import { type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
 import type { GenerateRoot } from './generate-root.ts';
+import type { KeyRotation } from './key-rotation.ts';
 import type { Mounts } from './mounts.ts';
 import type { Moves } from './moves.ts';
 import type { Rooms } from './rooms.ts';
@@ -28,12 +29,13 @@ interface Behind {
   readonly moves: Moves;
   readonly policies: PolicyStore;
   readonly generateRoot: GenerateRoot;
+  readonly rotation: KeyRotation;
 }
 
 export function tenurePort(
   parts: TenureParts,
   rooms: Rooms,
-  { mounts, moves, policies, generateRoot }: Behind,
+  { mounts, moves, policies, generateRoot, rotation }: Behind,
   end: (reason: string) => void,
 ): TenurePort {
   const { barrier, leadership, log, metrics } = parts;
@@ -48,6 +50,7 @@ export function tenurePort(
     leases: leasePort(rooms, metrics, log.child('lease')),
     wrapping: wrappingPort(rooms),
     generateRoot,
+    rotation,
     mounts: mountPort(mounts, moves),
   };
 }

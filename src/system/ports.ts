@@ -260,6 +260,20 @@ export interface WrappingPort {
   rewrap(request: Request): Promise<Response>;
 }
 
+export interface RotationConfig {
+  readonly enabled: boolean;
+  /** Encryptions, by one process since it opened the key. */
+  readonly maxOperations: number;
+  /** 0 for never. */
+  readonly intervalSeconds: number;
+}
+
+export interface RotationPort {
+  config(): RotationConfig;
+  /** @throws LatchkeyError bad_request for values that are out of range. */
+  configure(config: RotationConfig): Promise<void>;
+}
+
 export interface GenerateRootView {
   /** Of the attempt under way; empty if there is none. */
   readonly nonce: string;
@@ -297,5 +311,6 @@ export interface TenurePort {
   readonly leases: LeasePort;
   readonly wrapping: WrappingPort;
   readonly generateRoot: GenerateRootPort;
+  readonly rotation: RotationPort;
   readonly mounts: MountPort;
 }

@@ -12,6 +12,7 @@ import { metricsRoutes } from './metrics-routes.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
+import { rotationRoutes } from './rotation-routes.ts';
 import { sealRoutes } from './seal-routes.ts';
 import { tenureRoutes } from './tenure-routes.ts';
 import { uiRoutes } from './ui-routes.ts';
@@ -51,6 +52,7 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...leaseRoutes(tenure.leases, tenure.rights, now),
         ...wrappingRoutes(tenure.wrapping),
         ...generateRootRoutes(tenure.generateRoot),
+        ...rotationRoutes(tenure),
       ],
     }),
   };

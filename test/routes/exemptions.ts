@@ -15,7 +15,8 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'system internal/ui/namespaces':
     'refuses by itself whoever has no token, with a text that user interfaces match',
   'system internal/ui/feature-flags': 'user interfaces ask it before the login; the answer is fixed',
-  'system generate-root/attempt': 'for those who have no root token left; whoever may begin has gained nothing',
+  'system generate-root/attempt':
+    'for those who have no root token left; whoever may begin has gained nothing',
   'system generate-root/update': 'the key shares are what proves the right',
   'system decode-token': 'computes with what the caller sent, and knows nothing',
   'system wrapping/lookup': 'takes a wrapping token in the body; says when it ends, never what is inside',

@@ -155,6 +155,7 @@ async function openCallers(ground: Ground, closing: AsyncDisposableStack) {
       endLeasesOf: (id) => leases.endLeasesOf(id),
       forgetLease: (id) => leases.forget(id),
       wipeCubbyhole: (cubbyhole) => deleteAll(cubbyholes.sub(`${cubbyhole}/`)),
+      cubbyholes: async () => (await cubbyholes.list('')).map((folder) => folder.replace(/\/$/, '')),
     },
     trackLease: (lease) => leases.track(lease),
     limits,

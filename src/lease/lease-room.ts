@@ -181,7 +181,7 @@ export class LeaseRoom implements AsyncDisposable {
     this.#worker.set(id, 0);
     if (!sync) return;
     try {
-      await this.#endSecret(id);
+      await this.#endMarked(id);
     } catch (error) {
       throw refusal(`failed to revoke "${id}"`, error);
     }
@@ -276,17 +276,22 @@ export class LeaseRoom implements AsyncDisposable {
     }
   }
 
-  /** From now on it is neither renewed nor shown; a crash leaves it to be ended by the next leader. */
-  async #mark(id: string): Promise<void> {
+  /**
+   * From now on it is neither renewed nor shown; a crash leaves it to be ended by the next leader.
+   * False if `isDue` says of the lease as it is now that it shall stay.
+   */
+  async #mark(id: string, isDue: (lease: Lease) => boolean = () => true): Promise<boolean> {
     // Looked at without the lock first: whoever holds it may be waiting for an engine to end this very lease.
     const isMarked = (lease: Lease | undefined) =>
       lease === undefined || (lease.ending && lease.irrevocable === '');
-    if (isMarked(await this.#store.find(id))) return;
-    await this.#lock.run(id, async () => {
+    if (isMarked(await this.#store.find(id))) return true;
+    return this.#lock.run(id, async () => {
       const lease = await this.#store.find(id);
-      if (lease === undefined || isMarked(lease)) return;
+      if (lease === undefined || isMarked(lease)) return true;
+      if (!isDue(lease)) return false;
       await this.#store.put({ ...lease, ending: true, irrevocable: '', expiresAt: this.#parts.clock.now() });
       this.#irrevocable.delete(id);
+      return true;
     });
   }
 
@@ -299,8 +304,10 @@ export class LeaseRoom implements AsyncDisposable {
       if (next === undefined) await this.#forgetUnchanged(lease);
       return next;
     }
-    if (!lease.ending && lease.expiresAt > this.#parts.clock.now()) return lease.expiresAt;
-    await this.#endSecret(id);
+    // A renewal may have come first.
+    const isDue = ({ expiresAt }: Lease) => expiresAt <= this.#parts.clock.now();
+    if (!(await this.#mark(id, isDue))) return (await this.find(id))?.expiresAt;
+    await this.#endMarked(id);
     return undefined;
   }
 
@@ -320,9 +327,8 @@ export class LeaseRoom implements AsyncDisposable {
   }
 
   /** Marked first, deleted last. */
-  async #endSecret(id: string): Promise<void> {
-    await this.#mark(id);
-    await this.#lock.run(id, async () => {
+  #endMarked(id: string): Promise<void> {
+    return this.#lock.run(id, async () => {
       const lease = await this.#store.find(id);
       if (lease === undefined) return;
       await this.#parts.endSecret(pathOf(id), lease.internal);

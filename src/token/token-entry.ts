@@ -76,7 +76,12 @@ export function encodeEntry(entry: TokenEntry): Uint8Array {
  * @throws LatchkeyError storage_corrupt
  */
 export function parseEntry(bytes: Uint8Array, cubbyhole: () => string): TokenEntry {
-  const value: unknown = parseJson(fromUtf8(bytes));
+  let value: unknown;
+  try {
+    value = parseJson(fromUtf8(bytes));
+  } catch (cause) {
+    throw foreign(cause);
+  }
   if (!isObject(value) || !Array.isArray(value['policies'])) throw foreign();
   if (value['format'] === 2) return value as unknown as TokenEntry;
   if (value['format'] !== 1) throw foreign();
@@ -143,6 +148,7 @@ export function secondsLeft(entry: TokenEntry, now: number): number {
   return entry.expiresAt === 0 ? 0 : Math.max(0, Math.ceil((entry.expiresAt - now) / 1_000));
 }
 
-function foreign(): LatchkeyError {
-  return new LatchkeyError('storage_corrupt', 'a token entry has a format that this version does not know');
+function foreign(cause?: unknown): LatchkeyError {
+  const message = 'a token entry has a format that this version does not know';
+  return new LatchkeyError('storage_corrupt', message, { cause });
 }

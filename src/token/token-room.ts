@@ -82,6 +82,8 @@ export class TokenRoom {
   readonly #parts: TokenRoomParts;
   readonly #lock = new KeyLock();
   readonly #tree: TokenTree;
+  /** Tokens whose last use is not settled yet. */
+  readonly #lastUses = new Set<string>();
 
   private constructor(parts: TokenRoomParts) {
     this.#parts = parts;
@@ -147,6 +149,7 @@ export class TokenRoom {
       const entry = { ...fresh.entry, numUses: isLast ? SPENT : fresh.entry.numUses - 1 };
       // With the last use goes the note that the token ends: a crash before the answer leaves nothing that lives on.
       await (isLast ? this.store.putEnding({ id, entry }, 'tree') : this.store.put({ id, entry }));
+      if (isLast) this.#lastUses.add(id);
       return { id, entry, isLast };
     });
   }
@@ -173,6 +176,8 @@ export class TokenRoom {
       await this.#tree.finish(use.id);
     } catch (error) {
       this.#parts.log.warn('a token that was used up could not be taken away yet', { error: explain(error) });
+    } finally {
+      this.#lastUses.delete(use.id);
     }
   }
 
@@ -254,30 +259,35 @@ export class TokenRoom {
 
   /** When a token's lease has run out: undefined if the token is gone now, else when it runs out. */
   async expire(id: string): Promise<number | undefined> {
-    const known = await this.store.lookupId(id);
-    const { expiresAt = 0 } = known?.entry ?? {};
-    if (expiresAt > this.#parts.clock.now()) return expiresAt;
-    await this.#tree.revoke(id);
-    return undefined;
+    await this.#tree.revoke(id, 'tree', (entry) => this.#hasRunOut(entry));
+    // A renewal may have come first, or a token without end that was given the same text.
+    return (await this.store.lookupId(id))?.entry.expiresAt || undefined;
   }
 
   /** Takes away what a crash or an error left behind: tokens that should be gone, and indexes without a token. */
   async tidy(): Promise<void> {
     await this.#tree.resume();
-    const now = this.#parts.clock.now();
+    // Before the tokens are looked at: a cubbyhole that is there now, and has no token then, has lost it.
+    const cubbyholes = new Set(await this.#parts.belongings.cubbyholes());
     for await (const id of this.store.ids()) {
       const entry = (await this.store.lookupId(id))?.entry;
       if (entry === undefined) continue;
-      const isOver = entry.numUses === SPENT || (entry.expiresAt !== 0 && entry.expiresAt <= now);
+      cubbyholes.delete(entry.cubbyhole);
+      // Whoever took the last use may still be reading what ends with the token.
+      const isOver = this.#hasRunOut(entry) || (entry.numUses === SPENT && !this.#lastUses.has(id));
       if (isOver) await this.#tree.revoke(id);
     }
+    for (const cubbyhole of cubbyholes) await this.#parts.belongings.wipeCubbyhole(cubbyhole);
     await this.store.dropDangling();
+  }
+
+  #hasRunOut({ expiresAt }: TokenEntry): boolean {
+    return expiresAt !== 0 && expiresAt <= this.#parts.clock.now();
   }
 
   async #alive(known: KnownToken | undefined): Promise<KnownToken | undefined> {
     if (known === undefined) return undefined;
-    const { numUses, expiresAt } = known.entry;
-    const isOver = numUses === SPENT || (expiresAt !== 0 && expiresAt <= this.#parts.clock.now());
+    const isOver = known.entry.numUses === SPENT || this.#hasRunOut(known.entry);
     return isOver || (await this.#tree.isEnding(known)) ? undefined : known;
   }
 

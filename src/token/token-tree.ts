@@ -2,7 +2,7 @@
 // it is refused, and taking the records away, children first, is repeated after a crash until it is done.
 
 import type { KeyLock } from '../base/key-lock.ts';
-import { type KnownToken, leaseIdOf } from './token-entry.ts';
+import { type KnownToken, leaseIdOf, type TokenEntry } from './token-entry.ts';
 import type { EndingKind, TokenStore } from './token-store.ts';
 
 /** What ends with a token, kept by other rooms. All are idempotent: they are repeated after a crash. */
@@ -12,6 +12,8 @@ export interface Belongings {
   /** Forgets the lease that stands for the token itself. */
   forgetLease(leaseId: string): Promise<void>;
   wipeCubbyhole(cubbyhole: string): Promise<void>;
+  /** Names of all cubbyholes that hold something. */
+  cubbyholes(): Promise<readonly string[]>;
 }
 
 /** Children that are ended at the same time, per level of the tree. */
@@ -53,9 +55,13 @@ export class TokenTree {
     return false;
   }
 
-  /** Gone when it resolves. An unknown token is no error. */
-  async revoke(id: string, kind: EndingKind = 'tree'): Promise<void> {
-    if (await this.#begin(id, kind)) await this.finish(id);
+  /** Gone when it resolves, unless `still` says of the entry as it is now that it shall stay. An unknown token is no error. */
+  async revoke(
+    id: string,
+    kind: EndingKind = 'tree',
+    still: (entry: TokenEntry) => boolean = () => true,
+  ): Promise<void> {
+    if (await this.#begin(id, kind, still)) await this.finish(id);
   }
 
   /** For an ending that was written by `TokenStore.putEnding`, with a lock that is given back. */
@@ -65,11 +71,12 @@ export class TokenTree {
     this.#endings.delete(id);
   }
 
-  #begin(id: string, asked: EndingKind): Promise<boolean> {
+  #begin(id: string, asked: EndingKind, still: (entry: TokenEntry) => boolean): Promise<boolean> {
     return this.#lock.run(id, async () => {
       const before = this.#endings.get(id);
       const known = await this.#store.lookupId(id);
       if (known === undefined) return before !== undefined;
+      if (!still(known.entry)) return false;
       const kind = before === 'tree' ? before : asked;
       // Refused before it is written down: a request that is let in now would see the half of it.
       this.#endings.set(id, kind);

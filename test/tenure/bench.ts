@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { Barrier } from '../../src/barrier/barrier.ts';
+import { utf8 } from '../../src/base/bytes.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import type { JsonObject } from '../../src/base/json.ts';
@@ -31,21 +32,35 @@ export class Killed extends Error {}
 /** Once armed, lets so many calls of the storage through, counted before and after each, and then kills. */
 export class Life {
   #left = Number.POSITIVE_INFINITY;
+  #act: (() => Promise<void>) | undefined;
   killed = false;
 
   arm(steps: number): void {
     this.#left = steps;
+    this.#act = undefined;
+  }
+
+  /** Instead of a kill something else happens, once, while the call waits. */
+  interrupt(steps: number, act: () => Promise<void>): void {
+    this.#left = steps;
+    this.#act = act;
   }
 
   async step<T>(act: () => Promise<T>): Promise<T> {
-    this.#tick();
+    await this.#tick();
     const result = await act();
-    this.#tick();
+    await this.#tick();
     return result;
   }
 
-  #tick(): void {
+  async #tick(): Promise<void> {
     if (this.#left <= 0) {
+      const act = this.#act;
+      if (act !== undefined) {
+        this.#left = Number.POSITIVE_INFINITY;
+        await act();
+        return;
+      }
       this.killed = true;
       throw new Killed('killed');
     }
@@ -112,6 +127,7 @@ export class Bench implements AsyncDisposable {
   readonly #store: MemoryStore;
   readonly #seal: ShamirSeal;
   readonly #leadership: Leadership;
+  #barrier: Barrier | undefined;
 
   private constructor(store: MemoryStore, seal: ShamirSeal, leadership: Leadership, rootToken: string) {
     this.#store = store;
@@ -147,11 +163,11 @@ export class Bench implements AsyncDisposable {
     await before?.[Symbol.asyncDispose]();
     this.life = new Life();
     const storage = mortal(this.#store.openStorage(), this.life);
-    const barrier = await this.#unseal(storage);
+    this.#barrier = await this.#unseal(storage);
     const unused = () => Promise.reject(new Error('not part of this bench'));
     this.tenure = await Tenure.open(
       {
-        barrier,
+        barrier: this.#barrier,
         leadership: this.#leadership,
         engines: new Map(
           [kvEngine, this.#rentedEngine(), this.#signinEngine()].map((type) => [type.type, type]),
@@ -217,6 +233,12 @@ export class Bench implements AsyncDisposable {
       if (error instanceof LatchkeyError && error.message === 'bad token') return false;
       throw error;
     }
+  }
+
+  /** Lays a record somewhere, as a request that was late might have done. */
+  async stray(path: string): Promise<void> {
+    assert.ok(this.#barrier);
+    await this.#barrier.view('', this.#leadership.fence).put(path, utf8('{"format":1}'));
   }
 
   /** Keys of the storage below a prefix, all of them. */
@@ -300,6 +322,10 @@ export class Bench implements AsyncDisposable {
 }
 
 /** Nothing here is outside the process, so a turn of the event loop is all that there is to wait for. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await setImmediate();
+}
+
 export async function until(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!(await isSo())) {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { LatchkeyError } from '../../src/base/errors.ts';
 import type { JsonObject } from '../../src/base/json.ts';
-import { Bench, HOUR, until } from './bench.ts';
+import { Bench, HOUR, turns, until } from './bench.ts';
 
 let bench: Bench;
 beforeEach(async () => {
@@ -175,6 +175,37 @@ test('a failure that passes costs nothing but time', async () => {
     bench.clock.advance(60);
     return !bench.rented.has(id);
   });
+});
+
+test('a secret that was renewed in time stays, whenever its time had come meanwhile', async () => {
+  let inTime = 0;
+  let late = 0;
+  for (let steps = 0, isOver = false; !isOver; steps += 1) {
+    const { lease, id } = await rent();
+    bench.clock.advance(HOUR - 1);
+    isOver = true;
+    bench.life.interrupt(steps, async () => {
+      isOver = false;
+      bench.clock.advance(2);
+      await turns(20);
+    });
+    const isRenewed = await bench.ask('write', 'sys/leases/renew', { lease_id: lease }).then(
+      () => true,
+      () => false,
+    );
+    bench.life.arm(Number.POSITIVE_INFINITY);
+    if (isOver) break;
+    if (isRenewed) {
+      inTime += 1;
+      await turns(20);
+      assert.equal((await lookup(lease))['id'], lease, `step ${steps}`);
+      assert.ok(bench.rented.has(id));
+    } else {
+      late += 1;
+      await until('it to come back', async () => !bench.rented.has(id));
+    }
+  }
+  assert.ok(inTime > 0 && late > 0, `${inTime} in time, ${late} late`);
 });
 
 test('the next leader ends what ran out while nobody led', async () => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { JsonObject } from '../../src/base/json.ts';
-import { Bench, HOUR, until } from './bench.ts';
+import { Bench, HOUR, turns, until } from './bench.ts';
 
 let bench: Bench;
 before(async () => {
@@ -230,6 +230,56 @@ test('a login is renewed only while its auth method agrees', async () => {
   };
   assert.equal((await renew(await login(true))).seconds, HOUR);
   await refuses(renew(await login(false)), 'the account is gone');
+});
+
+test('tidying takes nothing from who has just taken the last use', async () => {
+  for (let times = 0; times < 30; times += 1) {
+    const { wrapped } = await bench.ask('write', 'sys/wrapping/wrap', { a: 'b' }, { wrapTtl: '5m' });
+    const open = bench.ask('write', 'sys/wrapping/unwrap', {}, { token: wrapped?.token ?? '' });
+    await bench.ask('write', 'auth/token/tidy');
+    assert.deepEqual((await open).data, { a: 'b' });
+  }
+});
+
+test('tidying takes away a cubbyhole that has lost its token, and no other', async () => {
+  const token = await bench.create({ policies: ['default'] });
+  await bench.ask('write', 'cubbyhole/mine', { a: 'b' }, { token });
+  await bench.stray('cubbyhole/lost/deep/down');
+  await until('the lost one to be gone', async () => {
+    await bench.ask('write', 'auth/token/tidy');
+    return (await bench.keys('cubbyhole/lost/')).length === 0;
+  });
+  assert.deepEqual((await bench.ask('read', 'cubbyhole/mine', {}, { token })).data, { a: 'b' });
+});
+
+test('a token that was renewed in time lives, whenever its time had come meanwhile', async () => {
+  // With nothing else that could run out meanwhile.
+  await using own = await Bench.start();
+  let inTime = 0;
+  let late = 0;
+  for (let steps = 0, isOver = false; !isOver; steps += 1) {
+    const token = await own.create({ ttl: '1h' });
+    own.clock.advance(HOUR - 1);
+    isOver = true;
+    own.life.interrupt(steps, async () => {
+      isOver = false;
+      own.clock.advance(2);
+      await turns(20);
+    });
+    const isRenewed = await own.ask('write', 'auth/token/renew', { token }).then(
+      () => true,
+      () => false,
+    );
+    own.life.arm(Number.POSITIVE_INFINITY);
+    if (isRenewed) inTime += 1;
+    else late += 1;
+    if (isOver) break;
+    // Long enough for the worker to have looked at it.
+    await turns(20);
+    assert.equal(await own.isAlive(token), isRenewed, `step ${steps}`);
+    await own.ask('write', 'auth/token/revoke', { token });
+  }
+  assert.ok(inTime > 0 && late > 0, `${inTime} in time, ${late} late`);
 });
 
 test('tidying in the background ends what should be gone', async () => {

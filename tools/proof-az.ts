@@ -1,8 +1,9 @@
 // `npm run proof:az`: the unmodified Azure CLI against the local Azure, one row a command, each with its effect on a
 // real cluster. Exit code 0 only if all hold.
 
+import { Proof } from './proof-az-proof.ts';
 import { preparePython } from './proof-az-python.ts';
-import { Proof, ROWS } from './proof-az-rows.ts';
+import { ROWS } from './proof-az-rows.ts';
 import { Site } from './proof-az-site.ts';
 
 interface Result {

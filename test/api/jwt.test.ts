@@ -87,6 +87,15 @@ suite('jwt', () => {
     assert.equal(wrote.code, 0, wrote.err);
     const { auth } = JSON.parse(wrote.out);
     noteSecrets([auth.client_token]);
+    const logged = await cli(
+      'login',
+      '-method=jwt',
+      '-token-only',
+      'role=app',
+      `jwt=@${join(folder, 'token')}`,
+    );
+    assert.match(logged.out, /^hvs\./, logged.err);
+    noteSecrets([logged.out]);
     assert.deepEqual(auth.metadata, { role: 'app', team: 'core' });
     assert.deepEqual(auth.policies, ['default', 'team']);
     assert.equal(auth.lease_duration, 3_600);

@@ -90,6 +90,10 @@ suite('kubernetes', () => {
     assert.equal(wrote.code, 0, wrote.err);
     const { auth } = JSON.parse(wrote.out);
     noteSecrets([auth.client_token]);
+    const token = `jwt=@${join(folder, 'token')}`;
+    const logged = await cli('login', '-method=kubernetes', '-token-only', 'role=app', token);
+    assert.match(logged.out, /^hvs\./, logged.err);
+    noteSecrets([logged.out]);
     assert.deepEqual(auth.metadata, {
       role: 'app',
       service_account_name: 'app',

@@ -1,48 +1,56 @@
-// `login [TOKEN]`: checks a token and keeps it for later commands.
+// `login [TOKEN]`: checks a token and keeps it for later commands; `login -method=…`: gets one from an auth method.
 
 import type { JsonObject } from '../../base/json.ts';
 import type { Secret } from '../../client/answers.ts';
+import { VaultClient } from '../../client/client.ts';
 import { numberOf, textOf, textsOf } from '../../client/fields.ts';
 import { type Command, type CommandCall, printSecret } from '../command.ts';
+import { parseData } from '../data-arguments.ts';
 import { attempt, CommandFailure, expectArguments, UsageError } from '../failure.ts';
+import { LOGIN_METHODS, type LoginMethod } from '../login-methods.ts';
 import { wrap } from '../output/table.ts';
+import { plainPath } from '../paths.ts';
 import { writeTokenFile } from '../token-file.ts';
 
 export const loginCommand: Command = {
   words: ['login'],
   synopsis: 'Check a token and keep it for later commands',
-  usage: '[options] [TOKEN]',
+  usage: '[options] [TOKEN | K=V...]',
   help: [
     'Checks the token and keeps it in ~/.vault-token, readable by you alone. Without TOKEN it is prompted for and ' +
       'not shown; "-" reads it from stdin. A TOKEN on the command line can be seen in the list of processes and ' +
       "in the shell's history.",
+    'With -method an auth method gives the token. What it needs is given as K=V, where "@file" reads a value from a ' +
+      'file and "-" from stdin; what is secret and left out is prompted for.',
+    ...Object.values(LOGIN_METHODS).map(({ example }) => ` $ latchkey login ${example}`),
   ],
   flags: [
-    { name: 'method', kind: 'text', help: 'Only "token" so far.' },
+    { name: 'method', kind: 'text', help: `token, ${Object.keys(LOGIN_METHODS).join(', ')}. Default token.` },
+    { name: 'path', kind: 'text', help: 'Where the auth method is enabled. Default: its name.' },
     { name: 'no-print', kind: 'switch', help: 'Print nothing; still keep the token.' },
     { name: 'no-store', kind: 'switch', help: 'Do not keep the token.' },
-    { name: 'token-only', kind: 'switch', help: 'Print the token alone, unchecked and not kept.' },
+    {
+      name: 'token-only',
+      kind: 'switch',
+      help: 'Print the token alone; it is not kept, nor checked if given.',
+    },
   ],
   output: 'field-and-format',
   remote: true,
   async run(call) {
-    expectArguments(call.args, 0, 1);
     const { flags, terminal } = call;
-    const method = flags.text('method') ?? 'token';
-    if (method !== 'token')
-      throw new UsageError(`Unknown auth method: ${method}. Only "token" is there so far.`);
     const tokenOnly = flags.isOn('token-only');
     const noStore = tokenOnly || flags.isOn('no-store');
     const noPrint = flags.isOn('no-print');
     if (noStore && noPrint) throw new UsageError('-no-store and -no-print cannot be used together');
-    const token = await wantedToken(call);
+    const got = await obtain(call, noStore);
     if (tokenOnly) {
-      terminal.printRaw(token);
+      terminal.printRaw(got.token);
       return 0;
     }
-    const secret = await lookUp(call, token);
+    const secret = got.secret ?? (await lookUp(call, got.token));
     if (noStore) terminal.warn(`${wrap(NOT_KEPT)}\n`);
-    else keep(call, token);
+    else keep(call, got.token);
     if (noPrint) return 0;
     const plain = call.format === 'table' && (flags.text('field') ?? '') === '';
     if (plain && !noStore) terminal.print(`${wrap(KEPT)}\n`);
@@ -50,6 +58,57 @@ export const loginCommand: Command = {
     return 0;
   },
 };
+
+/** `secret` is what an auth method answered; undefined for a token that was brought. */
+interface Obtained {
+  readonly token: string;
+  readonly secret: Secret | undefined;
+}
+
+async function obtain(call: CommandCall, mayStayWrapped: boolean): Promise<Obtained> {
+  const name = plainPath(call.flags.text('method') ?? '') || 'token';
+  if (name === 'token') {
+    expectArguments(call.args, 0, 1);
+    return { token: await wantedToken(call), secret: undefined };
+  }
+  const method = Object.hasOwn(LOGIN_METHODS, name) ? LOGIN_METHODS[name] : undefined;
+  if (method === undefined) {
+    const known = ['token', ...Object.keys(LOGIN_METHODS)].join(', ');
+    throw new UsageError(`Unknown auth method: ${name}. Known here: ${known}; others by "latchkey write".`);
+  }
+  const secret = await logIn(call, name, method);
+  const { auth, wrapInfo } = secret;
+  if (auth !== undefined) return { token: textOf(auth, 'client_token'), secret };
+  if (wrapInfo === undefined) {
+    throw new CommandFailure(2, 'Error authenticating: no auth or wrapping info in response');
+  }
+  const wrapping = textOf(wrapInfo, 'token');
+  if (mayStayWrapped) return { token: wrapping, secret };
+  const unwrapped = await attempt('Error extracting token', () => {
+    return clientWith(call, wrapping).write('sys/wrapping/unwrap', {});
+  });
+  if (unwrapped?.auth === undefined) {
+    throw new CommandFailure(2, 'Error extracting token: wrapped response does not contain a token');
+  }
+  return { token: textOf(unwrapped.auth, 'client_token'), secret: unwrapped };
+}
+
+async function logIn(call: CommandCall, name: string, method: LoginMethod): Promise<Secret> {
+  const { mount: given, ...data } = await parseData(call.args, call.terminal);
+  const mount = plainPath(call.flags.text('path') ?? '') || plainPath(String(given ?? '')) || name;
+  const { path, body } = await method.request(data, call.terminal, call.around.env);
+  const secret = await attempt('Error authenticating', () => {
+    return call.connect({ withToken: false }).write(`auth/${mount}/${path}`, body);
+  });
+  if (secret !== undefined) return secret;
+  throw new CommandFailure(2, 'Error authenticating: empty response from credential provider');
+}
+
+/** Known by this token, and asking for no wrapping again. */
+function clientWith(call: CommandCall, token: string): VaultClient {
+  const { options } = call.connect({ withToken: false });
+  return new VaultClient({ ...options, token, wrapTtl: undefined });
+}
 
 const KEPT =
   'Success! You are now authenticated. The token is kept in ~/.vault-token and later commands use it by ' +

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { fromUtf8, utf8 } from '../base/bytes.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { isObject, type JsonObject, parseJson } from '../base/json.ts';
-import { STORAGE_KEY_BYTES_MAX } from '../base/limits.ts';
+import { JSON_DEPTH_MAX, STORAGE_KEY_BYTES_MAX } from '../base/limits.ts';
 import type { View, ViewChange } from '../engine/engine.ts';
 
 /** A lease, format 1. Times in milliseconds since the epoch, lengths in seconds; 0 is never or none. */
@@ -32,6 +32,8 @@ export interface Lease {
 const ID = 'id/';
 const TOKEN = 'token/';
 const PAGE = 1_000;
+/** What an engine keeps may be as deep as a request; the record lies around it. */
+const RECORD_DEPTH_MAX = JSON_DEPTH_MAX + 8;
 /** The storage's longest key, less what lies before the id in it. */
 const ID_BYTES_MAX = STORAGE_KEY_BYTES_MAX - 200;
 
@@ -47,11 +49,7 @@ export class LeaseStore {
     if (!isLeaseId(id)) return undefined;
     const bytes = await this.#view.get(`${ID}${id}`);
     if (bytes === undefined) return undefined;
-    const value = parseJson(fromUtf8(bytes), 80);
-    if (!isObject(value) || value['format'] !== 1) {
-      throw new LatchkeyError('storage_corrupt', 'a lease has a format that this version does not know');
-    }
-    return value as unknown as Lease;
+    return parseLease(bytes);
   }
 
   /** Record and index in one batch. @throws LatchkeyError bad_request if the id is too long for the storage. */
@@ -95,6 +93,20 @@ export class LeaseStore {
       if (isObject(value) && typeof value['id'] === 'string') yield value['id'];
     }
   }
+}
+
+/** @throws LatchkeyError storage_corrupt */
+export function parseLease(bytes: Uint8Array): Lease {
+  const foreign = (cause?: unknown) =>
+    new LatchkeyError('storage_corrupt', 'a lease has a format that this version does not know', { cause });
+  let value: unknown;
+  try {
+    value = parseJson(fromUtf8(bytes), RECORD_DEPTH_MAX);
+  } catch (cause) {
+    throw foreign(cause);
+  }
+  if (!isObject(value) || value['format'] !== 1) throw foreign();
+  return value as unknown as Lease;
 }
 
 /** A lease id is a path of the storage. */

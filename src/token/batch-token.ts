@@ -21,7 +21,7 @@ export function isBatchText(token: string): boolean {
 /** @throws LatchkeyError bad_request if what it holds makes it too long for a header. */
 export function encodeBatchToken(cipher: TokenCipher, entry: TokenEntry): string {
   const record = cipher.encrypt(utf8(JSON.stringify(entry)));
-  const token = `${PREFIX}${Buffer.from(record).toString('base64url')}`;
+  const token = textOf(record);
   if (token.length > TOKEN_CHARACTERS_MAX) {
     throw new LatchkeyError(
       'bad_request',
@@ -35,6 +35,8 @@ export function encodeBatchToken(cipher: TokenCipher, entry: TokenEntry): string
 export async function decodeBatchToken(cipher: TokenCipher, token: string): Promise<TokenEntry | undefined> {
   if (token.length > TOKEN_CHARACTERS_MAX || !/^hvb\.[A-Za-z0-9_-]+$/.test(token)) return undefined;
   const record = new Uint8Array(Buffer.from(token.slice(PREFIX.length), 'base64url'));
+  // Of several texts for the same bytes one is the token.
+  if (textOf(record) !== token) return undefined;
   try {
     const entry = parseEntry(await cipher.decrypt(record), () => '');
     return entry.type === 'batch' ? entry : undefined;
@@ -42,4 +44,8 @@ export async function decodeBatchToken(cipher: TokenCipher, token: string): Prom
     if (hasCode(error, 'storage_corrupt')) return undefined;
     throw error;
   }
+}
+
+function textOf(record: Uint8Array): string {
+  return `${PREFIX}${Buffer.from(record).toString('base64url')}`;
 }

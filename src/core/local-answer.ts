@@ -3,6 +3,7 @@
 
 import { LatchkeyError } from '../base/errors.ts';
 import type { Handler, Request } from '../engine/engine.ts';
+import { routeHelp } from '../engine/path-help.ts';
 import type { RouteMatch } from '../mount/route-match.ts';
 import type { Answer, Call } from './call.ts';
 
@@ -15,11 +16,8 @@ export function isOpenHere({ route }: RouteMatch, call: Call): boolean {
 export async function answerLocally(local: RouteMatch, call: Call): Promise<Answer> {
   const { route } = local;
   if (call.help) {
-    return {
-      kind: 'response',
-      response: { dress: 'raw', data: { help: route.help, see_also: null } },
-      mountType: '',
-    };
+    const response = routeHelp({ type: 'system', tag: 'system' }, route, call.path.slice('sys/'.length));
+    return { kind: 'response', response, mountType: '' };
   }
   return answerWith(route.operations[operationOf(call)], local, call);
 }

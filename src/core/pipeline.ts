@@ -6,6 +6,7 @@ import { isWrapping } from '../token/token-entry.ts';
 import { authenticate } from './authenticate.ts';
 import { bind, wrap } from './bind.ts';
 import type { Answer, Call } from './call.ts';
+import { helpOfMount, helpOfRoute } from './help.ts';
 import { recordRefusal, recordRequest, recordResponse } from './record.ts';
 import type {
   Authenticated,
@@ -129,12 +130,13 @@ async function orRecord<T>(
 
 function dispatch(located: Located, request: Request): Promise<Response> | Response {
   const { call, found } = located;
+  if (call.help && found?.path === '') return helpOfMount(found);
   if (found === undefined) {
     throw new LatchkeyError('no_route', `no handler for route "${call.path}". route entry not found.`);
   }
   const route = found.match?.route;
   if (route === undefined) throw new LatchkeyError('unsupported_path', 'unsupported path');
-  if (call.help) return { dress: 'raw', data: { help: route.help, see_also: null } };
+  if (call.help) return helpOfRoute(found, route);
   const handler = route.operations[request.operation] ?? fallback(route.operations, request.operation);
   if (handler === undefined) throw new LatchkeyError('unsupported_operation', 'unsupported operation');
   if (call.onlyDecide === true) return {};

@@ -16,6 +16,7 @@ import type {
 } from '../system/ports.ts';
 import { type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
 import type { GenerateRoot } from './generate-root.ts';
+import { describedMounts } from './help.ts';
 import type { KeyRotation } from './key-rotation.ts';
 import type { Mounts } from './mounts.ts';
 import type { Moves } from './moves.ts';
@@ -46,6 +47,7 @@ export function tenurePort(
     rotate: async () => void (await barrier.rotate(leadership.fence)),
     policies: policyPort(policies, metrics),
     rights: rightsPort(rooms),
+    described: () => describedMounts(rooms.router),
     audit: auditPort(rooms.audit),
     leases: leasePort(rooms, metrics, log.child('lease')),
     wrapping: wrappingPort(rooms),

@@ -183,6 +183,8 @@ export interface Route {
   /** Tells create from update. */
   readonly exists?: (request: Request) => Promise<boolean>;
   readonly help: string;
+  /** Answers with a hint alone: it is no path of the engine, and not shown as one. */
+  readonly hidden?: boolean;
 }
 
 /** One change through a view. */

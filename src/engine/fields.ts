@@ -22,6 +22,8 @@ export interface Field {
   readonly type: FieldType;
   readonly help: string;
   readonly required?: boolean;
+  /** Stands in the query of a read, a list or a delete, on a route that can be written as well. */
+  readonly query?: boolean;
 }
 
 export type Fields = Readonly<Record<string, Field>>;

@@ -2,7 +2,7 @@
 
 import type { SecretBytes } from '../base/bytes.ts';
 import type { JsonObject } from '../base/json.ts';
-import type { Caller, Request, Response } from '../engine/engine.ts';
+import type { Caller, Request, Response, Route } from '../engine/engine.ts';
 
 /** Why a node is sealed, and what it is doing about it. */
 export type UnsealState =
@@ -224,6 +224,16 @@ export interface RightsPort {
   subjectOfAccessor(accessor: string): Promise<Subject | undefined>;
 }
 
+export interface DescribedMount {
+  /** Ends in `/`. */
+  readonly path: string;
+  readonly type: string;
+  readonly tag: 'secrets' | 'auth' | 'system';
+  /** `listing_visibility` is `unauth`: shown without a token. */
+  readonly isPublic: boolean;
+  readonly routes: readonly Route[];
+}
+
 /** Times in milliseconds since the epoch, 0 for never. */
 export interface LeaseView {
   readonly id: string;
@@ -308,6 +318,8 @@ export interface TenurePort {
   readonly audit: AuditPort;
   readonly policies: PolicyPort;
   readonly rights: RightsPort;
+  /** All mounts with their routes, the server's own as well. */
+  described(): readonly DescribedMount[];
   readonly leases: LeasePort;
   readonly wrapping: WrappingPort;
   readonly generateRoot: GenerateRootPort;

@@ -10,6 +10,7 @@ import { inFlightRoutes } from './in-flight-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { metricsRoutes } from './metrics-routes.ts';
 import { mountRoutes } from './mount-routes.ts';
+import { openApiRoutes } from './openapi-routes.ts';
 import { policyRoutes } from './policy-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
 import { rotationRoutes } from './rotation-routes.ts';
@@ -48,6 +49,7 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...auditRoutes(tenure.audit),
         ...policyRoutes(tenure.policies),
         ...capabilitiesRoutes(tenure.rights),
+        ...openApiRoutes(tenure),
         ...uiRoutes({ mounts: () => tenure.mounts.list(), rights: tenure.rights }),
         ...leaseRoutes(tenure.leases, tenure.rights, now),
         ...wrappingRoutes(tenure.wrapping),

@@ -12,6 +12,7 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'system internal/ui/mounts':
     'login pages list what is meant for them; without a token nothing else is shown',
   'system internal/ui/mounts/{path*}': 'as above; refuses by itself whoever may not touch that mount',
+  'system internal/specs/openapi': 'as internal/ui/mounts, for tools that generate code',
   'system internal/ui/namespaces':
     'refuses by itself whoever has no token, with a text that user interfaces match',
   'system internal/ui/feature-flags': 'user interfaces ask it before the login; the answer is fixed',

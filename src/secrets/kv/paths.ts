@@ -11,8 +11,8 @@ import { readFields } from '../../engine/fields.ts';
 export const PATH_BYTES_MAX = 1_700;
 
 export const LIST_FIELDS = {
-  after: { type: 'string', help: 'List only names that sort after this one.' },
-  limit: { type: 'integer', help: 'At most so many names.' },
+  after: { type: 'string', help: 'List only names that sort after this one.', query: true },
+  limit: { type: 'integer', help: 'At most so many names.', query: true },
 } as const;
 
 /**

@@ -21,7 +21,7 @@ import { corrupt, encodeSecret } from './records.ts';
 import type { VersionedStore } from './versioned-store.ts';
 
 export const DATA_FIELDS = {
-  version: { type: 'integer', help: 'Which version to read. 0: the newest.' },
+  version: { type: 'integer', help: 'Which version to read. 0: the newest.', query: true },
   options: {
     type: 'object',
     help: 'cas: the current version that the write replaces; 0: there is none yet.',

@@ -91,5 +91,6 @@ function wrongPathRoute(): Route {
       list: hint('list'),
     },
     help: 'No path of this engine.',
+    hidden: true,
   };
 }

@@ -204,7 +204,8 @@ export class Bench implements AsyncDisposable {
       verb,
       path,
       input,
-      token: asked.token ?? this.rootToken,
+      // Empty: without one.
+      token: (asked.token ?? this.rootToken) || undefined,
       wrapTtl: asked.wrapTtl,
       help: false,
       mayForward: false,

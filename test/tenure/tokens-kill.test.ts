@@ -35,6 +35,7 @@ async function family(): Promise<Family> {
 async function killedAtEachStep(
   act: (family: Family) => Promise<unknown>,
   afterwards: (family: Family, acknowledged: boolean, at: string) => Promise<void>,
+  before: (family: Family) => Promise<void> = async () => {},
 ): Promise<void> {
   let acknowledged = false;
   let steps = 0;
@@ -42,6 +43,7 @@ async function killedAtEachStep(
     assert.ok(steps < 400, 'it ends');
     const made = await family();
     await using bench = made.bench;
+    await before(made);
     bench.life.arm(steps);
     try {
       await act(made);
@@ -179,6 +181,45 @@ describe('killed at each step', { concurrency: true }, () => {
           const left = [...(await bench.keys('token/id/')), ...(await bench.keys('lease/id/'))].length;
           return left === 1;
         });
+      },
+    );
+  });
+
+  test('a login that is wrapped as the node dies leaves nothing that lives on', async () => {
+    await killedAtEachStep(
+      ({ bench }) => bench.ask('write', 'auth/signin/login', {}, { token: '', wrapTtl: '5m' }),
+      async ({ bench }, _acknowledged, at) => {
+        bench.clock.advance(800 * HOUR);
+        await until(`nothing to be left, ${at}`, async () => {
+          const prefixes = ['token/id/', 'lease/id/', 'cubbyhole/', 'token/parent/', 'token/ending/'];
+          const left = await Promise.all(prefixes.map((prefix) => bench.keys(prefix)));
+          return left.flat().length === 1;
+        });
+      },
+    );
+  });
+
+  test('a wrapping token that is opened as the node dies is opened at most once', async () => {
+    let token = '';
+    await killedAtEachStep(
+      async ({ bench }) => {
+        await bench.ask('write', 'sys/wrapping/unwrap', { token });
+      },
+      async ({ bench }, acknowledged, at) => {
+        const again = await bench.ask('write', 'sys/wrapping/unwrap', { token }).then(
+          ({ data }) => data,
+          () => undefined,
+        );
+        if (acknowledged) assert.equal(again, undefined, at);
+        await assert.rejects(bench.ask('write', 'sys/wrapping/unwrap', { token }), at);
+        await until(`its cubbyhole to be gone, ${at}`, async () => {
+          // That of the parent in the family stays.
+          return (await bench.keys('cubbyhole/')).length === 1;
+        });
+      },
+      async ({ bench }) => {
+        const { wrapped } = await bench.ask('write', 'sys/wrapping/wrap', { a: 'b' }, { wrapTtl: '5m' });
+        token = wrapped?.token ?? '';
       },
     );
   });

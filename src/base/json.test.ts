@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hasCode } from './errors.ts';
-import { parseJson } from './json.ts';
+import { isObject, parseJson } from './json.ts';
 
 test('what is parsed is given back to the letter, digits that a double would lose included', () => {
   for (const text of [
@@ -33,4 +33,11 @@ test('what is no JSON, or nested too deep, is refused without quoting it', () =>
   refuses('{"hush":', /not valid JSON/);
   refuses('[[[[["hush"]]]]]', /deeper than 4/);
   assert.deepEqual(parseJson('["[[[[[[[["]', 4), ['[[[[[[[[']);
+});
+
+test('a number is no object, however it is kept', () => {
+  for (const text of ['1', '1.0', '1e400', '9007199254740993', '-0', '[]', 'null', '"a"']) {
+    assert.equal(isObject(parseJson(text)), false, text);
+  }
+  assert.equal(isObject(parseJson('{"rawJSON":1.0}')), true);
 });

@@ -15,8 +15,9 @@ export interface JsonObject {
   [key: string]: JsonValue;
 }
 
+/** A number that `parseJson` kept as it was written is an object to JavaScript, and none here. */
 export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value);
 }
 
 /**

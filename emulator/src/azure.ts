@@ -11,7 +11,7 @@ import { AksIssuer } from './aks/issuer.ts';
 import { Subscription } from './arm/domain.ts';
 import { armHandler } from './arm/handler.ts';
 import { makeCertificates } from './certificates.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { type Clock, MovableClock, systemClock } from './clock.ts';
 import { Directory } from './entra/directory.ts';
 import { Entra } from './entra/domain.ts';
 import { entraHandler } from './entra/handler.ts';
@@ -26,6 +26,8 @@ import { Machine } from './imds/domain.ts';
 import { imdsHandler } from './imds/handler.ts';
 import { Journal } from './journal.ts';
 import { keyVaultHandler } from './key-vault/handler.ts';
+import { Throttle } from './key-vault/throttle.ts';
+import { peeker } from './peek.ts';
 import { RoleBook } from './rbac/domain.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import { makeShortcuts, type Shortcuts } from './shortcuts.ts';
@@ -43,7 +45,10 @@ export interface AzureOptions {
   /** GUIDs; default: fresh ones. */
   tenantId?: string;
   subscriptionId?: string;
+  /** What the emulator's clock stands on; default: the machine's. */
   clock?: Clock;
+  /** Of the dice that faults by percentage throw; default: a fresh one. */
+  seed?: number;
   settings?: Partial<Settings>;
 }
 
@@ -84,6 +89,8 @@ export interface Azure extends Shortcuts {
   journal: Journal;
   /** Live: changing a member takes effect with the next request. */
   settings: Settings;
+  /** Moves on tokens, validity, rotation and retention alike. */
+  clock: MovableClock;
   machine: Machine;
   /** Stops everything; open and hanging connections are cut. */
   close(): Promise<void>;
@@ -91,7 +98,7 @@ export interface Azure extends Shortcuts {
 
 /** Starts a local Azure on loopback. State is in memory and ends with it. Not for production. */
 export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
-  const clock = options.clock ?? systemClock;
+  const clock = new MovableClock(options.clock ?? systemClock);
   const certificates = await makeCertificates({ intercept: options.intercept });
   const parts = makeParts(options, clock, certificates.caPem);
   const ca = await writeCa(options.caFile, certificates.caPem);
@@ -107,7 +114,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   };
   try {
     const intercept = options.intercept === true;
-    const front: Front = { ...parts, clock, closing: closing.signal, intercept };
+    const front: Front = { ...parts, clock, closing: closing.signal, intercept, peek: peeker(parts) };
     const https = await listen({
       port: options.port ?? 0,
       tls: { key: certificates.leafKeyPem, cert: certificates.leafPem },
@@ -118,7 +125,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
     parts.aks.httpsPort = https.port;
     const imds = await listen({
       port: options.imdsPort ?? 0,
-      handle: imdsFront(front, imdsHandler(parts.machine, parts.entra)),
+      handle: imdsFront(front, imdsHandler(parts.machine, parts.entra, parts.settings)),
     });
     listeners.push(imds);
     const proxy = await listenAsProxy({
@@ -141,6 +148,7 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       proxyUrl: `http://127.0.0.1:${proxy.port}`,
       adminUrl: `http://127.0.0.1:${admin.port}`,
       adminToken,
+      clock,
       intercept,
       close,
     };
@@ -168,16 +176,22 @@ function makeParts(options: AzureOptions, clock: Clock, caPem: string): Parts {
   const directory = new Directory();
   const entra = new Entra(directory, new TokenIssuer(tenantId, clock), clock, caPem);
   const machine = new Machine(directory);
-  const roles = new RoleBook();
+  const settings = { ...DEFAULT_SETTINGS, ...options.settings };
+  const roles = new RoleBook({
+    now: () => clock.now(),
+    delayMs: () => settings.rolePropagationSeconds * 1000,
+  });
   const subscription = new Subscription({ subscriptionId, directory, machine, roles, clock });
   const principal = directory.add({ displayName: 'operator', kind: 'Application' });
   directory.administrators.add(principal.objectId);
-  subscription.assign({
+  const { assignment } = subscription.assign({
     scope: subscription.id,
     principalId: principal.objectId,
     role: 'Owner',
     createdBy: principal.objectId,
   });
+  // It has spread long since, however slowly assignments spread.
+  assignment.createdAt -= 86_400_000;
   return {
     entra,
     aks: new AksIssuer(tenantId, clock),
@@ -189,20 +203,21 @@ function makeParts(options: AzureOptions, clock: Clock, caPem: string): Parts {
       objectId: principal.objectId,
       clientSecret: directory.credentials.addSecret(principal.clientId).secret,
     },
-    faults: new FaultBook(),
+    faults: new FaultBook(options.seed),
     journal: new Journal(),
-    settings: { ...DEFAULT_SETTINGS, ...options.settings },
+    settings,
   };
 }
 
 function services(parts: Parts, clock: Clock) {
   const { entra, aks, roles, settings, subscription } = parts;
+  const throttle = new Throttle(settings);
   return {
     aks: aksHandler(aks),
     entra: entraHandler(entra, clock),
     arm: armHandler(subscription, entra),
     graph: graphHandler(entra, clock),
-    keyVault: keyVaultHandler({ vaults: subscription.vaults, roles, entra, settings, clock }),
+    keyVault: keyVaultHandler({ vaults: subscription.vaults, roles, entra, settings, throttle, clock }),
   };
 }
 

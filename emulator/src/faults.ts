@@ -13,8 +13,16 @@ export interface FaultSpec {
   kind: FaultKind;
   /** Only requests with this HTTP method. */
   method?: string;
+  /** Only requests of this caller: its object id. A token is read for it, but not checked. */
+  principalId?: string;
+  /** Only requests whose action holds this text, e.g. `unwrap` or `secrets/getSecret`; without regard to case. */
+  action?: string;
   /** How many requests it hits; absent: until cleared. */
   count?: number;
+  /** How many requests it lets pass first. */
+  skip?: number;
+  /** 1–100: how many in a hundred it hits, by seeded dice; absent: all. */
+  percent?: number;
   /** For `delay`: milliseconds. */
   delayMs?: number;
   /** For `status`: 400–599, the error code and text in the service's own envelope, and the Retry-After header. */
@@ -29,15 +37,31 @@ export interface Fault extends FaultSpec {
   id: string;
   /** Requests hit so far. */
   hits: number;
+  /** Requests that it could have hit: hit or passed over. */
+  met: number;
+}
+
+/** What a fault looks at in a request. */
+export interface Seen {
+  method: string;
+  /** Asked for only by faults that need them. */
+  principalId(): string | undefined;
+  action(): string | undefined;
 }
 
 export class FaultBook {
   readonly #faults = new Map<string, Fault>();
+  #dice: number;
+
+  /** The same seed gives the same hits for the same requests. */
+  constructor(seed: number = Math.floor(Math.random() * 2 ** 32)) {
+    this.#dice = seed >>> 0;
+  }
 
   /** Adds one; throws RangeError when it makes no sense. Later faults on the same target come after earlier ones. */
   add(spec: FaultSpec): Fault {
     check(spec);
-    const fault: Fault = { ...spec, target: spec.target.toLowerCase(), id: randomUUID(), hits: 0 };
+    const fault: Fault = { ...spec, target: spec.target.toLowerCase(), id: randomUUID(), hits: 0, met: 0 };
     this.#faults.set(fault.id, fault);
     return fault;
   }
@@ -62,18 +86,37 @@ export class FaultBook {
   }
 
   /** The faults that this request meets, in order: any delays, then at most one that ends it. Counts them. */
-  meet(target: FaultTarget, method: string): Fault[] {
+  meet(target: FaultTarget, seen: Seen): Fault[] {
     const met: Fault[] = [];
     for (const fault of this.#faults.values()) {
-      if (fault.target !== target.toLowerCase()) continue;
-      if (fault.method && fault.method.toUpperCase() !== method) continue;
+      if (fault.target !== target.toLowerCase() || !concerns(fault, seen)) continue;
       if (fault.count !== undefined && fault.hits >= fault.count) continue;
+      fault.met++;
+      if (fault.met <= (fault.skip ?? 0)) continue;
+      if (fault.percent !== undefined && this.#throw() >= fault.percent) continue;
       fault.hits++;
       met.push({ ...fault });
       if (fault.kind !== 'delay') break;
     }
     return met;
   }
+
+  /** 0 to below 100. Mulberry32: small, and good enough for dice. */
+  #throw(): number {
+    this.#dice = (this.#dice + 0x6d2b79f5) >>> 0;
+    let mixed = this.#dice;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return (((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * 100;
+  }
+}
+
+function concerns(fault: Fault, seen: Seen): boolean {
+  if (fault.method !== undefined && fault.method.toUpperCase() !== seen.method) return false;
+  if (fault.principalId !== undefined && fault.principalId.toLowerCase() !== seen.principalId()) return false;
+  return (
+    fault.action === undefined || (seen.action() ?? '').toLowerCase().includes(fault.action.toLowerCase())
+  );
 }
 
 function check(spec: FaultSpec): void {
@@ -81,10 +124,12 @@ function check(spec: FaultSpec): void {
   if (!['refuse', 'delay', 'hang', 'status'].includes(spec.kind))
     throw new RangeError(`unknown kind ${spec.kind}`);
   checkWhole('count', spec.count, 1, 1_000_000);
+  checkWhole('skip', spec.skip, 0, 1_000_000);
+  checkWhole('percent', spec.percent, 1, 100);
   checkWhole('delayMs', spec.delayMs, 0, 600_000);
   checkWhole('status', spec.status, 400, 599);
   checkWhole('retryAfterSeconds', spec.retryAfterSeconds, 0, 86_400);
-  for (const name of ['method', 'code', 'innerCode', 'message'] as const) {
+  for (const name of ['method', 'principalId', 'action', 'code', 'innerCode', 'message'] as const) {
     if (spec[name] !== undefined && typeof spec[name] !== 'string')
       throw new RangeError(`${name} must be a string`);
   }

@@ -4,6 +4,7 @@ import type { Fault, FaultBook } from './faults.ts';
 import { isPublic, type Place, placeOf } from './hosts.ts';
 import type { Answer, Handler, Reply, Request } from './http/message.ts';
 import type { Journal, JournalEntry } from './journal.ts';
+import type { Peek } from './peek.ts';
 
 export interface Front {
   faults: FaultBook;
@@ -11,6 +12,7 @@ export interface Front {
   clock: { now(): number };
   /** Whether the public cloud's host names are played as well. */
   intercept: boolean;
+  peek: Peek;
   /** Aborts when the emulator closes: delays and hangs end then. */
   closing: AbortSignal;
 }
@@ -67,7 +69,12 @@ async function guarded(
       decision,
       status,
     });
-  for (const fault of front.faults.meet(target, request.method)) {
+  const seen = {
+    method: request.method,
+    principalId: () => front.peek.principalId(target, request),
+    action: () => front.peek.action(target, request),
+  };
+  for (const fault of front.faults.meet(target, seen)) {
     if (fault.kind === 'delay') {
       await wait(fault.delayMs ?? 0, front.closing);
       continue;

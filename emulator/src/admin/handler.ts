@@ -5,7 +5,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AksIssuer } from '../aks/issuer.ts';
 import { applicationShortcuts } from '../application-shortcuts.ts';
 import { putFederated, readFederated } from '../arm/federated.ts';
-import { type Clock, epochSeconds } from '../clock.ts';
+import { epochSeconds, type MovableClock } from '../clock.ts';
 import type { Directory, ServicePrincipal } from '../entra/directory.ts';
 import type { FaultBook, FaultSpec } from '../faults.ts';
 import { jsonObject, queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
@@ -21,7 +21,7 @@ export interface AdminParts {
   machine: Machine;
   directory: Directory;
   aks: AksIssuer;
-  clock: Clock;
+  clock: MovableClock;
 }
 
 type Act = (parts: AdminParts, request: Request, argument: string) => Reply | Promise<Reply>;
@@ -42,6 +42,8 @@ const ROUTES: Record<string, Act> = {
     changeSettings(settings, readObject(request));
     return ok(settings);
   },
+  'GET clock': ({ clock }) => ok({ now: new Date(clock.now()).toISOString() }),
+  'POST clock': moveClock,
   'GET machine/identities': ({ machine }) => ok({ identities: machine.attached() }),
   'PUT machine/identities/*': attach,
   'DELETE machine/identities/*': detach,
@@ -86,6 +88,10 @@ function addFault({ faults }: AdminParts, request: Request): Reply {
     'target',
     'kind',
     'method',
+    'principalId',
+    'action',
+    'percent',
+    'skip',
     'count',
     'delayMs',
     'status',
@@ -100,6 +106,13 @@ function addFault({ faults }: AdminParts, request: Request): Reply {
   if (unknown.length > 0) throw new RangeError(`unknown member ${unknown.join(', ')}`);
   // FaultBook checks each member's type and range.
   return { status: 201, body: faults.add(spec as unknown as FaultSpec) };
+}
+
+function moveClock({ clock }: AdminParts, request: Request): Reply {
+  const seconds = readObject(request)['advanceSeconds'];
+  if (typeof seconds !== 'number') throw new RangeError('advanceSeconds must be a number');
+  clock.advance(seconds);
+  return ok({ now: new Date(clock.now()).toISOString() });
 }
 
 function readJournal({ journal }: AdminParts, request: Request): Reply {

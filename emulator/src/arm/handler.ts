@@ -7,6 +7,7 @@ import { queryValue, type Reply, type Request, ServiceError } from '../http/mess
 import { authenticate } from './authenticate.ts';
 import { type Subscription, subscriptionNotFound } from './domain.ts';
 import { cloudMetadata, isMetadataRequest } from './metadata.ts';
+import type { ArmOperation } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
 import { type ArmPath, parseArmPath } from './path.ts';
 
@@ -30,6 +31,12 @@ export function armHandler(subscription: Subscription, entra: Entra): (request: 
   };
 }
 
+/** The row of the table for this request; undefined: there is none. */
+export function operationFor({ method, segments }: Request): ArmOperation | undefined {
+  const path = parseArmPath(segments);
+  return path && OPERATIONS.find((row) => row.kind === path.kind && row.method === method);
+}
+
 async function answer(subscription: Subscription, entra: Entra, request: Request): Promise<Reply> {
   const caller = await authenticate(request, entra);
   const apiVersion = queryValue(request, 'api-version');
@@ -47,7 +54,7 @@ async function answer(subscription: Subscription, entra: Entra, request: Request
   if (path.subscriptionId !== undefined && path.subscriptionId !== subscription.subscriptionId) {
     throw subscriptionNotFound(path.subscriptionId);
   }
-  const operation = OPERATIONS.find((row) => row.kind === path.kind && row.method === request.method);
+  const operation = operationFor(request);
   if (!operation) {
     throw new ServiceError(405, 'MethodNotAllowed', `${request.method} is not supported on this resource.`);
   }

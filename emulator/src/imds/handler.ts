@@ -3,10 +3,17 @@
 import type { Entra } from '../entra/domain.ts';
 import { AadstsError } from '../entra/errors.ts';
 import { queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
+import type { Settings } from '../settings.ts';
 import type { Machine } from './domain.ts';
 
-export function imdsHandler(machine: Machine, entra: Entra): (request: Request) => Promise<Reply> {
+export function imdsHandler(
+  machine: Machine,
+  entra: Entra,
+  settings: Pick<Settings, 'imds'>,
+): (request: Request) => Promise<Reply> {
   return async (request) => {
+    if (settings.imds === 'updating')
+      return refusal(410, 'service_updating', 'IMDS is being updated, retry later');
     try {
       return await route(machine, entra, request);
     } catch (error) {

@@ -3,6 +3,7 @@
 import type { Caller } from '../entra/tokens.ts';
 import { ServiceError } from '../http/message.ts';
 import type { RoleBook } from '../rbac/domain.ts';
+import type { Settings } from '../settings.ts';
 import type { Vault } from './vault.ts';
 
 export interface Operation {
@@ -47,6 +48,11 @@ export const KEY_OPERATIONS = {
   getPolicy: { kind: 'keys', action: 'keyrotationpolicies/read', permission: 'getrotationpolicy' },
   setPolicy: { kind: 'keys', action: 'keyrotationpolicies/write', permission: 'setrotationpolicy' },
 } as const satisfies Record<string, Operation>;
+
+/** Where the sources disagree about wrapping, the setting decides. */
+export function neededRight(operation: Operation, { wrapNeeds }: Pick<Settings, 'wrapNeeds'>): Operation {
+  return operation === KEY_OPERATIONS.wrapKey && wrapNeeds === 'read' ? KEY_OPERATIONS.get : operation;
+}
 
 function secret(action: string, permission: string): Operation {
   return { kind: 'secrets', action: `secrets/${action}`, permission };

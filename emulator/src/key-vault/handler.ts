@@ -2,13 +2,15 @@
 
 import { randomUUID } from 'node:crypto';
 import { type Answer, queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
-import { authorize } from './access.ts';
+import { authorize, neededRight, type Operation } from './access.ts';
 import { authenticate } from './authenticate.ts';
 import { badParameter, checkObjectName } from './bodies.ts';
 import { KEY_ROUTES } from './key-routes.ts';
 import { checkNetwork } from './network.ts';
+import { checkFailover, checkRegion } from './region.ts';
 import type { KeyVaultParts, Route } from './routes.ts';
 import { SECRET_ROUTES } from './secret-routes.ts';
+import { costOf } from './throttle.ts';
 import type { Vault } from './vault.ts';
 
 export const VAULT_ROUTES: readonly Route[] = [...SECRET_ROUTES, ...KEY_ROUTES];
@@ -29,6 +31,7 @@ export function keyVaultHandler(
     }
     const headers = responseHeaders(request, vault);
     try {
+      checkRegion(parts.settings);
       const reply = await answer(parts, request, vault);
       return { ...reply, headers: { ...headers, ...reply.headers } };
     } catch (error) {
@@ -46,12 +49,30 @@ async function answer(parts: KeyVaultParts, request: Request, vault: Vault): Pro
   const { route, name, version } = findRoute(request);
   const { operation } = route;
   request.trace.action = `Microsoft.KeyVault/vaults/${operation.action}`;
-  authorize(vault, parts.roles, caller, operation, name || undefined);
+  authorize(vault, parts.roles, caller, neededRight(operation, parts.settings), name || undefined);
+  checkFailover(parts.settings, operation);
+  checkThrottle(parts, vault, { operation, name, version });
   if (name) checkObjectName(name);
   return route.run({ parts, request, vault, name, version });
 }
 
-function findRoute(request: Request): { route: Route; name: string; version: string | undefined } {
+function checkThrottle(
+  { throttle, clock }: KeyVaultParts,
+  vault: Vault,
+  asked: { operation: Operation; name: string; version: string | undefined },
+): void {
+  const key = vault.keys.lookup(asked.name, asked.version);
+  const wait = throttle.take(vault.name, costOf(asked.operation, key), clock.now());
+  if (wait === undefined) return;
+  throw new ServiceError(
+    429,
+    'Throttled',
+    'Request was not processed because too many requests were received. Reason: VaultRequestTypeLimitReached',
+    { headers: { 'retry-after': String(wait) } },
+  );
+}
+
+export function findRoute(request: Request): { route: Route; name: string; version: string | undefined } {
   const [first = ''] = request.segments;
   const matching = VAULT_ROUTES.filter((route) => matches(route.pattern, request.segments));
   if (matching.length === 0) {

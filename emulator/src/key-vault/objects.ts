@@ -66,6 +66,14 @@ export class ObjectStore<Version extends ObjectVersion> {
     return { object, version: found };
   }
 
+  /** The same without throwing. */
+  lookup(name: string, version?: string): Version | undefined {
+    const object = this.#objects.get(name.toLowerCase());
+    return version
+      ? object?.versions.find((other) => other.version === version.toLowerCase())
+      : object?.versions.at(-1);
+  }
+
   versions(name: string): VaultObject<Version> {
     return this.#live(name);
   }

@@ -6,6 +6,7 @@ import { type Reply, type Request, ServiceError } from '../http/message.ts';
 import type { RoleBook } from '../rbac/domain.ts';
 import type { Settings } from '../settings.ts';
 import type { Operation } from './access.ts';
+import type { Throttle } from './throttle.ts';
 import type { Vault } from './vault.ts';
 
 export interface KeyVaultParts {
@@ -13,6 +14,7 @@ export interface KeyVaultParts {
   roles: RoleBook;
   entra: Entra;
   settings: Settings;
+  throttle: Throttle;
   clock: Clock;
 }
 

@@ -25,9 +25,24 @@ export interface Question {
   resource: string;
 }
 
+/** How long a change of assignments takes to be felt. */
+export interface Propagation {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  delayMs(): number;
+}
+
 export class RoleBook {
+  readonly #propagation: Propagation;
+  /** Removed ones, which are still felt for a while. */
+  #fading: { assignment: RoleAssignment; removedAt: number }[] = [];
   readonly #customRoles = new Map<string, RoleDefinition>();
   readonly #assignments = new Map<string, RoleAssignment>();
+
+  /** Without propagation everything is felt at once. */
+  constructor(propagation: Propagation = { now: () => 0, delayMs: () => 0 }) {
+    this.#propagation = propagation;
+  }
 
   /** Built-in and custom ones. */
   get roles(): readonly RoleDefinition[] {
@@ -46,7 +61,7 @@ export class RoleBook {
 
   /** The assignments that grant it; empty means denied. */
   grants(question: Question): RoleAssignment[] {
-    return [...this.#assignments.values()].filter((assignment) => {
+    return this.#felt().filter((assignment) => {
       if (assignment.principalId !== question.principalId.toLowerCase()) return false;
       if (!covers(assignment.scope, question.resource)) return false;
       const permissions = this.role(assignment.role)?.permissions;
@@ -92,7 +107,7 @@ export class RoleBook {
 
   remove(name: string): RoleAssignment | undefined {
     const assignment = this.get(name);
-    if (assignment) this.#assignments.delete(assignment.name);
+    if (assignment) this.#drop(assignment);
     return assignment;
   }
 
@@ -100,13 +115,33 @@ export class RoleBook {
   removeWhere(predicate: (assignment: RoleAssignment) => boolean): number {
     let removed = 0;
     for (const assignment of this.list()) {
-      if (predicate(assignment) && this.#assignments.delete(assignment.name)) removed++;
+      if (predicate(assignment) && this.#drop(assignment)) removed++;
     }
     return removed;
   }
 
   list(): RoleAssignment[] {
     return [...this.#assignments.values()];
+  }
+
+  #drop(assignment: RoleAssignment): boolean {
+    const removedAt = this.#propagation.now();
+    if (this.#propagation.delayMs() > 0) this.#fading.push({ assignment, removedAt });
+    return this.#assignments.delete(assignment.name);
+  }
+
+  /** What counts now: not yet the newest, and still what has just been removed. */
+  #felt(): RoleAssignment[] {
+    const delay = this.#propagation.delayMs();
+    if (delay === 0) {
+      this.#fading = [];
+      return this.list();
+    }
+    const now = this.#propagation.now();
+    this.#fading = this.#fading.filter(({ removedAt }) => now < removedAt + delay);
+    return [...this.list(), ...this.#fading.map(({ assignment }) => assignment)].filter(
+      ({ createdAt }) => now >= createdAt + delay,
+    );
   }
 }
 

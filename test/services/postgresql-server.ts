@@ -1,0 +1,124 @@
+// A real PostgreSQL server for tests: fresh, on loopback, gone afterwards. PostgreSQL refuses to run as root, so as root
+// it runs as nobody.
+
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { until } from '../../demo/conditions.ts';
+
+const run = promisify(execFile);
+const NOBODY = 65_534;
+const DEBIAN_FOLDER = '/usr/lib/postgresql';
+
+export class PostgresqlServer implements AsyncDisposable {
+  readonly #programs: string;
+  readonly #folder: string;
+  readonly port: number;
+  #process: ChildProcess | undefined;
+
+  private constructor(programs: string, folder: string, port: number) {
+    this.#programs = programs;
+    this.#folder = folder;
+    this.port = port;
+  }
+
+  /** @throws Error that says what to install if there is no PostgreSQL. */
+  static async start(): Promise<PostgresqlServer> {
+    const programs = await findPrograms();
+    const folder = await mkdtemp(join(tmpdir(), 'latchkey-postgresql-'));
+    const { uid } = identity();
+    if (uid !== undefined) await chown(folder, uid, uid);
+    const data = join(folder, 'data');
+    await run(
+      join(programs, 'initdb'),
+      ['-D', data, '-U', 'latchkey', '-A', 'trust', '-E', 'UTF8', '--no-sync'],
+      {
+        ...identity(),
+        cwd: folder,
+        env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' },
+      },
+    );
+    const server = new PostgresqlServer(programs, folder, await freePort());
+    await server.resume();
+    return server;
+  }
+
+  get url(): string {
+    return `postgres://latchkey@127.0.0.1:${this.port}/postgres`;
+  }
+
+  /** Starts it, or starts it again on the same data. */
+  async resume(): Promise<void> {
+    const data = join(this.#folder, 'data');
+    const settings = [
+      'listen_addresses=127.0.0.1',
+      `unix_socket_directories=${this.#folder}`,
+      'max_connections=60',
+    ];
+    const child = spawn(
+      join(this.#programs, 'postgres'),
+      ['-D', data, '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])],
+      { ...identity(), cwd: this.#folder, stdio: 'ignore' },
+    );
+    this.#process = child;
+    await until('PostgreSQL to answer', async () => {
+      if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}`);
+      return (await this.query('SELECT 1').catch(() => undefined)) === undefined ? undefined : true;
+    });
+  }
+
+  /** Ends it without a farewell, as a crash would; `SIGINT` is its fast shutdown. */
+  async stop(signal: 'SIGQUIT' | 'SIGINT' = 'SIGQUIT'): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  async query(statement: string): Promise<readonly unknown[]> {
+    const client = new pg.Client({ connectionString: this.url });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return (await client.query(statement)).rows;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function identity(): { uid?: number; gid?: number } {
+  return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
+}
+
+async function findPrograms(): Promise<string> {
+  const versions = await readdir(DEBIAN_FOLDER).catch((): string[] => []);
+  const newestFirst = versions
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => join(DEBIAN_FOLDER, version, 'bin'));
+  for (const folder of [...newestFirst, ...(process.env['PATH'] ?? '').split(delimiter)]) {
+    const names = await readdir(folder).catch((): string[] => []);
+    if (names.includes('initdb') && names.includes('postgres')) return folder;
+  }
+  throw new Error('PostgreSQL is missing: apt-get install postgresql');
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

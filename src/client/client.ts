@@ -22,6 +22,7 @@ import { loadTrust, type Trust } from './trust.ts';
 
 const REDIRECTS: readonly number[] = [301, 302, 307, 308];
 const RETRY_PAUSE_MS = 1_000;
+const WRAP_TTL_DEFAULT = '5m';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
@@ -82,6 +83,13 @@ export class VaultClient {
     return new VaultClient({ ...this.options, token });
   }
 
+  /** For questions on the way to an answer, which alone is to be wrapped. */
+  unwrapped(): VaultClient {
+    return this.options.wrapTtl === undefined
+      ? this
+      : new VaultClient({ ...this.options, wrapTtl: undefined });
+  }
+
   async request(call: ApiRequest): Promise<ApiAnswer> {
     const retriesMax = this.options.retriesMax ?? 0;
     for (let attempt = 0; ; attempt += 1) {
@@ -132,7 +140,8 @@ export class VaultClient {
     const headers: Record<string, string> = { 'X-Vault-Request': 'true', Accept: 'application/json' };
     if (token !== undefined) headers['X-Vault-Token'] = token;
     if (!isRootNamespace(namespace)) headers['X-Vault-Namespace'] = namespace ?? '';
-    if (wrapTtl !== undefined) headers['X-Vault-Wrap-TTL'] = wrapTtl;
+    const wrapping = wrapTtl ?? (isWrap(call) ? WRAP_TTL_DEFAULT : undefined);
+    if (wrapping !== undefined) headers['X-Vault-Wrap-TTL'] = wrapping;
     if (body !== undefined) {
       const patch = call.method === 'PATCH';
       headers['Content-Type'] = patch ? 'application/merge-patch+json' : 'application/json';
@@ -275,7 +284,7 @@ export class VaultClient {
 
   /** Which mount answers `path`, and as which kv version. */
   async mountOf(path: string): Promise<MountInfo> {
-    const answer = await this.request({
+    const answer = await this.unwrapped().request({
       method: 'GET',
       path: `sys/internal/ui/mounts/${path}`,
       accept: [404],
@@ -291,6 +300,11 @@ export class VaultClient {
 /** Root is spelt in several ways by Vault's clients. */
 export function isRootNamespace(namespace: string | undefined): boolean {
   return namespace === undefined || /^\/*(root\/*)?$/.test(namespace);
+}
+
+/** What makes no sense without wrapping is wrapped, as by Vault's own client. */
+function isWrap({ method, path }: ApiRequest): boolean {
+  return (method === 'PUT' || method === 'POST') && path === 'sys/wrapping/wrap';
 }
 
 /** Statuses that may be gone in a second; 501 means "not initialised", which stays. */

@@ -83,7 +83,7 @@ async function readAndWrite(
   patch: JsonObject,
   cas: number | undefined,
 ): Promise<Secret | undefined> {
-  const found = await attempt(`Error reading ${path}`, () => client.read(path));
+  const found = await attempt(`Error reading ${path}`, () => client.unwrapped().read(path));
   const data = objectOf(found?.data ?? {}, 'data');
   if (data === undefined) throw nothingAt(path);
   const version = numberOf(objectOf(found?.data ?? {}, 'metadata') ?? {}, 'version');

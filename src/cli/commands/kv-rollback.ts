@@ -28,7 +28,7 @@ export const kvRollbackCommand: Command = {
     const wanted = call.args[0] ?? '';
     const path = await kv2Path(client, wanted, call.flags.text('mount'), 'data', 'Rollback');
     const read = (query?: { version: string }) =>
-      attempt(`Error reading ${path}`, () => client.read(path, query));
+      attempt(`Error reading ${path}`, () => client.unwrapped().read(path, query));
     const newest = await read();
     const cas = numberOf(objectOf(newest?.data ?? {}, 'metadata') ?? {}, 'version');
     if (cas === 0) throw new CommandFailure(2, `No value found at ${path}`);

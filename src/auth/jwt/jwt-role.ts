@@ -210,7 +210,7 @@ function objectOrNull(object: JsonObject): JsonValue {
   return Object.keys(object).length === 0 ? null : object;
 }
 
-/** What a later version adds is missing in older records, and takes its initial value. */
+/** Every member must be there: whoever adds one says what older records have in its place. */
 export const roleForm: RoleForm<JwtRole> = {
   encode: (role) => ({
     ...(role as unknown as JsonObject),

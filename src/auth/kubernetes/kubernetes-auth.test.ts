@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -520,6 +520,17 @@ test('a renewal wants the role to be there still, and takes its limits as they a
   const gone = mount.bench.engine.renewLogin?.(renewData);
   assert.ok(gone);
   assert.equal((await refusal(gone, 'bad_request')).message, 'role app does not exist during renewal');
+});
+
+test('records of format 1 are read for ever', async () => {
+  const file = new URL('../../../test/vectors/auth/kubernetes-records-1.json', import.meta.url);
+  const { stored, config, role } = JSON.parse(await readFile(file, 'utf8'));
+  const records = Object.entries(stored).map(([path, record]) => {
+    return [path, new TextEncoder().encode(JSON.stringify(record))] as const;
+  });
+  await using bench = await openEngine(kubernetesAuth, new MemoryView(new Map(records)));
+  assert.deepEqual((await bench.ask('read', 'config')).data, config);
+  assert.deepEqual((await bench.ask('read', 'role/app')).data, role);
 });
 
 test('what is stored and cannot be read lets nobody in', async () => {

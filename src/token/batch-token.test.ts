@@ -47,6 +47,19 @@ test('what was encoded is decoded', async () => {
   assert.deepEqual(await decodeBatchToken(cipher, token), ENTRY);
 });
 
+test('what is as usual takes no room, and what is not is kept', async () => {
+  const usual = encodeBatchToken(cipher, { ...ENTRY, metadata: {} });
+  assert.ok(usual.length < 240, `${usual.length} characters`);
+  const unusual = {
+    ...ENTRY,
+    parent: 'f00d',
+    boundCidrs: ['::1/128'],
+    displayName: 'userpass-ann',
+    role: 'r',
+  };
+  assert.deepEqual(await decodeBatchToken(cipher, encodeBatchToken(cipher, unusual)), unusual);
+});
+
 test('whatever the length is, the last character counts', async () => {
   for (const path of ['a', 'ab', 'abc']) {
     const token = encodeBatchToken(cipher, { ...ENTRY, path });

@@ -2,7 +2,7 @@
 
 import { utf8 } from '../base/bytes.ts';
 import { hasCode, LatchkeyError } from '../base/errors.ts';
-import { parseEntry, type TokenEntry } from './token-entry.ts';
+import { parseEntry, type TokenEntry, UNLIMITED } from './token-entry.ts';
 import { TOKEN_CHARACTERS_MAX } from './token-store.ts';
 
 /** Encrypts and decrypts what leaves the server and comes back; passed in, since this room has no keys. */
@@ -13,6 +13,8 @@ export interface TokenCipher {
 }
 
 const PREFIX = 'hvb.';
+/** Left out where they are so. They belong to format 2 of an entry, and never change. */
+const DEFAULTS = { ...UNLIMITED, accessor: '', cubbyhole: '', displayName: 'token', metadata: {} } as const;
 
 export function isBatchText(token: string): boolean {
   return token.startsWith(PREFIX);
@@ -20,7 +22,7 @@ export function isBatchText(token: string): boolean {
 
 /** @throws LatchkeyError bad_request if what it holds makes it too long for a header. */
 export function encodeBatchToken(cipher: TokenCipher, entry: TokenEntry): string {
-  const record = cipher.encrypt(utf8(JSON.stringify(entry)));
+  const record = cipher.encrypt(utf8(JSON.stringify(withoutDefaults(entry))));
   const token = textOf(record);
   if (token.length > TOKEN_CHARACTERS_MAX) {
     throw new LatchkeyError(
@@ -38,12 +40,20 @@ export async function decodeBatchToken(cipher: TokenCipher, token: string): Prom
   // Of several texts for the same bytes one is the token.
   if (textOf(record) !== token) return undefined;
   try {
-    const entry = parseEntry(await cipher.decrypt(record), () => '');
+    const entry = { ...DEFAULTS, ...parseEntry(await cipher.decrypt(record), () => '') };
     return entry.type === 'batch' ? entry : undefined;
   } catch (error) {
     if (hasCode(error, 'storage_corrupt')) return undefined;
     throw error;
   }
+}
+
+/** It goes along with every request, so that each character counts. */
+function withoutDefaults(entry: TokenEntry): Partial<TokenEntry> {
+  const usual: Readonly<Record<string, unknown>> = DEFAULTS;
+  return Object.fromEntries(
+    Object.entries(entry).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(usual[name])),
+  );
 }
 
 function textOf(record: Uint8Array): string {

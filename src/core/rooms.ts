@@ -80,6 +80,7 @@ export async function openRooms(
     log: log.child('audit'),
   });
   closing.use(audit);
+  const limits = (path: string) => limitsOf(router.find(path)?.mounted.entry, parts.leaseTtl);
   const open = (entry: MountEntry, type: EngineType, engineView: View) =>
     type.open({
       view: engineView,
@@ -88,6 +89,7 @@ export async function openRooms(
       log: log.child(entry.path),
       options: entry.options,
       mountPath: entry.path,
+      leaseTtl: () => limits(entry.path),
     });
   const mounts = new Mounts({
     table,
@@ -104,7 +106,6 @@ export async function openRooms(
   });
   closing.use(mounts);
   await mounts.openAll();
-  const limits = (path: string) => limitsOf(router.find(path)?.mounted.entry, parts.leaseTtl);
   const ground: Ground = { parts, router, view, limits };
   const { tokens, leases, roles } = await openCallers(ground, closing);
   const wrapping = new Wrapping({ tokens, view: view(CUBBYHOLE_PREFIX), clock });

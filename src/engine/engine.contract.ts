@@ -9,6 +9,7 @@ import { silentLogger } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { RouteTable } from '../mount/route-match.ts';
 import type { Engine, EngineType, Operation, Request, Response, View, ViewChange } from './engine.ts';
+import type { TtlLimits } from './lifetime.ts';
 
 /** A clock that a test moves; it starts at a moment that is easy to recognise. */
 export class HandClock implements Clock {
@@ -108,6 +109,7 @@ export async function openEngine(
   type: EngineType,
   view: View,
   options: Readonly<Record<string, string>> = {},
+  leaseTtl: TtlLimits = { defaultSeconds: 2_764_800, maxSeconds: 2_764_800 },
 ): Promise<EngineBench> {
   const clock = new HandClock();
   const engine = await type.open({
@@ -117,6 +119,7 @@ export async function openEngine(
     log: silentLogger,
     options,
     mountPath: 'test/',
+    leaseTtl: () => leaseTtl,
   });
   const routes = new RouteTable(engine.routes);
   const ask: EngineBench['ask'] = async (operation, path, input = {}, from = '127.0.0.1') => {

@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../base/json.ts';
 import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Fields } from './fields.ts';
+import type { TtlLimits } from './lifetime.ts';
 
 /** `create` and `update` are told apart by the route's `exists`; without one, every write is `update`, as in Vault. */
 export type Operation = 'read' | 'create' | 'update' | 'patch' | 'delete' | 'list';
@@ -216,6 +217,8 @@ export interface EngineContext {
   readonly options: Readonly<Record<string, string>>;
   /** Ends in `/`, e.g. `auth/approle/`. */
   readonly mountPath: string;
+  /** Lifetimes as the mount is tuned now, seconds. */
+  leaseTtl(): TtlLimits;
 }
 
 export interface Engine {

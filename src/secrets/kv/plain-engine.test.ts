@@ -38,6 +38,13 @@ test('ttl or lease in the data is advice when to read again', async () => {
   assert.equal((await ask('read', 'a')).leaseSeconds, 1);
 });
 
+test('without advice the default lease of the mount is the advice', async () => {
+  const ttl = { defaultSeconds: 60, maxSeconds: 120 };
+  const { ask } = await openEngine(kvEngine, new MemoryView(), {}, ttl);
+  await ask('update', 'a', { b: 1 });
+  assert.equal((await ask('read', 'a')).leaseSeconds, 60);
+});
+
 test('a member named __proto__ is data like any other', async () => {
   const { ask } = await open();
   await ask('update', 'a', JSON.parse('{"__proto__": {"admin": true}, "b": 1}'));
@@ -48,6 +55,7 @@ test('a member named __proto__ is data like any other', async () => {
 test('what is not there is not found, and deleting it is no error', async () => {
   const { ask } = await open();
   await refusal(ask('read', 'a'), 'not_found');
+  await refusal(ask('read', ''), 'not_found');
   await refusal(ask('list', ''), 'not_found');
   await refusal(ask('list', 'a/'), 'not_found');
   assert.deepEqual(await ask('delete', 'a'), {});

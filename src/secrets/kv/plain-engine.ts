@@ -10,17 +10,14 @@ import { decodeSecret, encodeSecret } from './records.ts';
 /** Apart from version 2's records, so that a mount can be turned from one into the other. */
 const PREFIX = 'plain/';
 
-/** `lease_duration` of a read, seconds: how soon to read again. Vault's default for its maximal lease, 768 h. */
-const LEASE_SECONDS_DEFAULT = 2_764_800;
-
 /** Vault: `KV Secrets Engine - Version 1 (API)`. A write replaces one record, so it needs no lock. */
-export function openPlain({ view }: EngineContext): Engine {
+export function openPlain({ view, leaseTtl }: EngineContext): Engine {
   return {
     routes: [
       {
         pattern: '{path*}',
         operations: {
-          read: (request) => read(view, request),
+          read: (request) => read(view, request, leaseTtl().defaultSeconds),
           update: (request) => write(view, request),
           delete: (request) => remove(view, request),
           list: (request) => listFolder(view, PREFIX, request),
@@ -33,11 +30,12 @@ export function openPlain({ view }: EngineContext): Engine {
   };
 }
 
-async function read(view: View, request: Request): Promise<Response> {
-  const record = await view.get(PREFIX + secretPath(request));
+async function read(view: View, request: Request, secondsDefault: number): Promise<Response> {
+  // The mount itself holds no secret: to a reader that is a secret that is not there.
+  const record = request.params['path'] === '' ? undefined : await view.get(PREFIX + secretPath(request));
   if (record === undefined) throw nothingThere();
   const data = decodeSecret(record);
-  return { data, leaseSeconds: leaseSecondsOf(data) };
+  return { data, leaseSeconds: leaseSecondsOf(data, secondsDefault) };
 }
 
 async function write(view: View, request: Request): Promise<Response> {
@@ -54,10 +52,13 @@ async function remove(view: View, request: Request): Promise<Response> {
   return {};
 }
 
-/** The writer's advice in a member `ttl` or `lease`; what is no duration is just data. */
-function leaseSecondsOf(data: JsonObject): number {
+/**
+ * `lease_duration` of a read: how soon to read again. The writer's advice in a member `ttl` or `lease`, else the mount's
+ * default; what is no duration is just data.
+ */
+function leaseSecondsOf(data: JsonObject, secondsDefault: number): number {
   const advice = Object.hasOwn(data, 'ttl') ? data['ttl'] : data['lease'];
-  if (typeof advice !== 'string' && typeof advice !== 'number') return LEASE_SECONDS_DEFAULT;
+  if (typeof advice !== 'string' && typeof advice !== 'number') return secondsDefault;
   const milliseconds = parseDuration(advice);
-  return milliseconds === undefined ? LEASE_SECONDS_DEFAULT : Math.floor(milliseconds / 1_000);
+  return milliseconds === undefined ? secondsDefault : Math.floor(milliseconds / 1_000);
 }

@@ -426,3 +426,12 @@ test('a read whose version is dropped between metadata and data is answered from
   between = () => ask('delete', 'metadata/a');
   await refusal(ask('read', 'data/a'), 'not_found');
 });
+
+test('the roots of data and metadata are read as what is not there, with a hint', async () => {
+  const { ask } = await open();
+  for (const path of ['data', 'metadata']) {
+    const { outcome, warnings } = await ask('read', path);
+    assert.equal(outcome, 'absent');
+    assert.match(warnings?.[0] ?? '', /Non-listing operations on the root/);
+  }
+});

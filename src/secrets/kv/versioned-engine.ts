@@ -29,7 +29,7 @@ export function openVersioned(context: EngineContext): Engine {
       {
         pattern: 'data/{path*}',
         operations: {
-          read: (request) => data.read(request),
+          read: (request) => (isRoot(request) ? rootRead() : data.read(request)),
           update: (request) => data.write(request),
           patch: (request) => data.patch(request),
           delete: (request) => data.remove(request),
@@ -47,7 +47,7 @@ export function openVersioned(context: EngineContext): Engine {
       {
         pattern: 'metadata/{path*}',
         operations: {
-          read: (request) => metadata.read(request),
+          read: (request) => (isRoot(request) ? rootRead() : metadata.read(request)),
           update: (request) => metadata.write(request),
           patch: (request) => metadata.patch(request),
           delete: (request) => metadata.remove(request),
@@ -71,6 +71,16 @@ export function openVersioned(context: EngineContext): Engine {
 
 function versionsRoute(verb: string, help: string, update: (request: Request) => Promise<Response>): Route {
   return { pattern: `${verb}/{path*}`, operations: { update }, fields: { ...PATH, ...VERSIONS }, help };
+}
+
+function isRoot(request: Request): boolean {
+  return request.params['path'] === '';
+}
+
+/** `data/` and `metadata/` themselves: nothing is there to read, and a reader is told what it may have meant. */
+async function rootRead(): Promise<Response> {
+  const warnings = ['Non-listing operations on the root of a K/V v2 mount are not supported.'];
+  return { outcome: 'absent', warnings };
 }
 
 /** Version 1's paths on a version 2 mount: the commonest mistake of all, so it is worth more than "not found". */

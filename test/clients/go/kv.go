@@ -38,7 +38,7 @@ func (p *program) mounts() {
 	})
 	works("mounts.tune", func() error {
 		description := "tuned"
-		err := sys.TuneMount("kv1", api.MountConfigInput{Description: &description, MaxLeaseTTL: "2h"})
+		err := sys.TuneMount("kv1", api.MountConfigInput{Description: &description, DefaultLeaseTTL: "1h", MaxLeaseTTL: "2h"})
 		if err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (p *program) mounts() {
 		if err != nil {
 			return err
 		}
-		return expect("max TTL", config.MaxLeaseTTL, 7200)
+		return expect("default, max TTL", []int{config.DefaultLeaseTTL, config.MaxLeaseTTL}, []int{3600, 7200})
 	})
 	works("mounts.move", func() error {
 		if err := sys.Mount("before", &api.MountInput{Type: "kv"}); err != nil {
@@ -86,7 +86,8 @@ func (p *program) kv1() {
 		if err != nil {
 			return err
 		}
-		return expect("data", secret.Data, values{"message": "wörld", "number": "9007199254740993"})
+		return expect("data, when to read again", []any{secret.Data, secret.Raw.LeaseDuration},
+			[]any{values{"message": "wörld", "number": "9007199254740993"}, 3600})
 	})
 	works("kv1.list", func() error {
 		secret, err := p.active.Logical().List("kv1")

@@ -20,8 +20,13 @@ export async function mounts({ active }: Cluster): Promise<void> {
     enable('other', { type: 'no-such-type' }),
   );
   await works('mounts.tune', async () => {
-    await active.write('sys/mounts/kv1/tune', { description: 'tuned', max_lease_ttl: '2h' });
-    assert.equal(at(await active.read('sys/mounts/kv1/tune'), 'data', 'max_lease_ttl'), 7_200);
+    await active.write('sys/mounts/kv1/tune', {
+      description: 'tuned',
+      default_lease_ttl: '1h',
+      max_lease_ttl: '2h',
+    });
+    const found = at(await active.read('sys/mounts/kv1/tune'), 'data');
+    assert.deepEqual([at(found, 'default_lease_ttl'), at(found, 'max_lease_ttl')], [3_600, 7_200]);
   });
   await works('mounts.move', async () => {
     await enable('before', {});
@@ -43,7 +48,8 @@ export async function kv1({ active }: Cluster): Promise<void> {
     await active.write('kv1/folder/gone', secret);
   });
   await works('kv1.get', async () => {
-    assert.deepEqual(at(await active.read('kv1/folder/gone'), 'data'), secret);
+    const found: unknown = await active.read('kv1/folder/gone');
+    assert.deepEqual([at(found, 'data'), at(found, 'lease_duration')], [secret, 3_600]);
   });
   await works('kv1.list', async () => {
     assert.deepEqual(at(await active.list('kv1'), 'data', 'keys'), ['folder/', 'kept']);

@@ -27,8 +27,9 @@ def mounts(cluster):
 
     @works("mounts.tune")
     def _():
-        sys.tune_mount_configuration("kv1", description="tuned", max_lease_ttl="2h")
-        expect("max TTL", sys.read_mount_configuration("kv1")["data"]["max_lease_ttl"], 7200)
+        sys.tune_mount_configuration("kv1", description="tuned", default_lease_ttl="1h", max_lease_ttl="2h")
+        found = sys.read_mount_configuration("kv1")["data"]
+        expect("default, max TTL", (found["default_lease_ttl"], found["max_lease_ttl"]), (3600, 7200))
 
     @works("mounts.move")
     def _():
@@ -55,8 +56,9 @@ def kv1(cluster):
 
     @works("kv1.get")
     def _():
-        data = kv.read_secret("folder/gone", mount_point="kv1")["data"]
-        expect("data", data, {"message": "wörld", "number": 9007199254740993})
+        secret = kv.read_secret("folder/gone", mount_point="kv1")
+        expect("data", secret["data"], {"message": "wörld", "number": 9007199254740993})
+        expect("when to read again", secret["lease_duration"], 3600)
 
     @works("kv1.list")
     def _():

@@ -1,6 +1,6 @@
 // What a cluster of three costs and how fast it is, on real processes beside a local Azure:
 //
-//   npm run bench [-- --seconds 3] [--json <file>]
+//   npm run bench:cluster [-- --seconds 3] [--json <file>]
 //
 // Start to unsealed, fail-over, hand-over, idle memory; kv reads and durable writes at 1, 16 and 64 connections, beside
 // a server that gives a fixed answer, which is the ceiling of this machine in this run. No verdict: figures alone.

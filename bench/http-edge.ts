@@ -7,7 +7,6 @@
 // how fast the parent can send.
 
 import { fork } from 'node:child_process';
-import { generateKeyPairSync, webcrypto } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
@@ -15,15 +14,9 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-// First: the certificate library needs its metadata registry before it loads.
-import 'reflect-metadata';
-import * as x509 from '@peculiar/x509';
+import { type Certificate, makeCertificate } from './certificate.ts';
 
 type Edge = 'node' | 'fastify';
-interface Certificate {
-  readonly cert: string;
-  readonly key: string;
-}
 interface Sample {
   readonly requests: number;
   readonly seconds: number;
@@ -185,25 +178,4 @@ async function serveFastify(certificate: Certificate | undefined): Promise<numbe
 /** Both edges pay one promise, as they would for a real handler. */
 async function answerOf(url: string): Promise<string> {
   return url.startsWith('/v1/') ? BODY : '{}';
-}
-
-async function makeCertificate(): Promise<Certificate> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const pkcs8 = pair.privateKey.export({ type: 'pkcs8', format: 'der' });
-  const spki = pair.publicKey.export({ type: 'spki', format: 'der' });
-  const keys = {
-    privateKey: await webcrypto.subtle.importKey('pkcs8', pkcs8, algorithm, true, ['sign']),
-    publicKey: await webcrypto.subtle.importKey('spki', spki, algorithm, true, ['verify']),
-  };
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=127.0.0.1',
-    keys,
-    signingAlgorithm: algorithm,
-    notAfter: new Date(Date.now() + 86_400_000),
-  });
-  return {
-    cert: certificate.toString('pem'),
-    key: pair.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  };
 }

@@ -2,6 +2,7 @@
 // little beside the server.
 
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export interface LoadResult {
   readonly connections: number;
@@ -12,6 +13,8 @@ export interface LoadResult {
 
 export interface LoadPlan {
   readonly port: number;
+  /** PEM of the server's certificate: the load goes over TLS. */
+  readonly ca?: string | undefined;
   readonly connections: number;
   readonly seconds: number;
   /** The whole request; `count` grows with each, over all connections. */
@@ -26,7 +29,7 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
   const end = startedAt + plan.seconds * 1_000;
   await Promise.all(
     Array.from({ length: plan.connections }, async () => {
-      const line = await open(plan.port);
+      const line = await open(plan);
       while (performance.now() < end) {
         const sentAt = performance.now();
         count += 1;
@@ -58,12 +61,12 @@ interface Line {
   received: Buffer;
 }
 
-function open(port: number): Promise<Line> {
+function open({ port, ca }: LoadPlan): Promise<Line> {
   const { promise, resolve, reject } = Promise.withResolvers<Line>();
-  const socket = connect(port, '127.0.0.1');
+  const socket = ca === undefined ? connect(port, '127.0.0.1') : connectTls({ port, host: '127.0.0.1', ca });
   const line: Line = { socket, pending: undefined, received: Buffer.alloc(0) };
   socket.setNoDelay(true);
-  socket.once('connect', () => resolve(line)).once('error', reject);
+  socket.once(ca === undefined ? 'connect' : 'secureConnect', () => resolve(line)).once('error', reject);
   socket.on('data', (piece: Buffer) => {
     line.received = line.received.length === 0 ? piece : Buffer.concat([line.received, piece]);
     const size = wholeAnswer(line.received);

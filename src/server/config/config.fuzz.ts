@@ -34,7 +34,7 @@ export const configTarget = {
     '= []',
     '}\n',
   ],
-  bytesMax: 128 * 1024,
+  bytesMax: 32 * 1024,
   async run(input: Uint8Array): Promise<void> {
     const text = new TextDecoder().decode(input);
     const findings = new Findings();

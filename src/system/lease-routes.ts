@@ -80,7 +80,7 @@ function endingRoutes(port: LeasePort, at: string): Route[] {
         update: async (request) => {
           const { sync = false } = readFields(PREFIX_FIELDS, request.input);
           await port.revokePrefix(prefixOf(request), sync);
-          return sync ? {} : { outcome: 'accepted' };
+          return {};
         },
       },
       fields: PREFIX_FIELDS,
@@ -138,7 +138,8 @@ async function renew(port: LeasePort, request: Request): Promise<Response> {
 async function revoke(port: LeasePort, request: Request): Promise<Response> {
   const { sync = false } = readFields(REVOKE_FIELDS, request.input);
   await port.revoke(leaseIdOf(request), sync);
-  return sync ? {} : { outcome: 'accepted' };
+  // 204 on the wire in either case, as OpenBao's is.
+  return {};
 }
 
 function count(port: LeasePort, request: Request): Response {

@@ -69,7 +69,7 @@ suite('sys/leases', () => {
     for (const path of ['leases/revoke', 'revoke']) {
       const [one, two] = [await made(), await made()];
       assert.equal((await root.post(`sys/${path}`, { lease_id: one.lease, sync: true })).status, 204);
-      assert.equal((await root.post(`sys/${path}/${two.lease}`, {})).status, 202);
+      assert.equal((await root.post(`sys/${path}/${two.lease}`, {})).status, 204);
       assert.deepEqual([await isAlive(one.token), await isAlive(two.token)], [false, false]);
       const { status, errors } = await root.post('sys/leases/lookup', { lease_id: one.lease });
       assert.deepEqual([status, errors], [400, 'invalid lease']);

@@ -18,11 +18,9 @@ import type {
   HostPort,
   ListenerConfig,
   ServerConfig,
-  TelemetryConfig,
 } from './server/config/config.ts';
 import type { Listener, ListenerOptions } from './server/listener.ts';
 import type { AdjustableLogger, LogFormat, LogLevel } from './server/log.ts';
-import type { MetricsRegistry } from './server/metrics/registry.ts';
 import type { Server } from './server/server.ts';
 
 const parts = { clock: systemClock, random: systemRandom };
@@ -175,7 +173,8 @@ async function openServer(
     import('./audit/socket/socket-sink.ts'),
   ]);
   const cluster = await openCluster(config, log);
-  const metrics = await openMetrics(config.telemetry);
+  const { processPort } = await import('./server/process-port.ts');
+  const ofProcess = processPort(config, log, levelOf(config.logLevel), systemClock);
   const [first] = config.listeners;
   if (first === undefined) throw new LatchkeyError('config_invalid', 'the configuration has no listener');
   const node = new Node({
@@ -190,8 +189,8 @@ async function openServer(
     openStorage: open,
     storageType: config.storage.type,
     system: systemRoom,
-    metrics,
-    process: { metrics },
+    metrics: ofProcess.metrics,
+    process: ofProcess,
     usagePeriodMs: config.telemetry.usageGaugePeriodMs,
     auditSinks: new Map([fileSinkType, stdoutSinkType, socketSinkType].map((type) => [type.type, type])),
     auditConfig: () => ({ devices: live.config.auditDevices, apiCreation: live.config.apiAuditCreation }),
@@ -219,17 +218,6 @@ async function openServer(
   const server = new Server(node, listeners, cluster, config.pidFile, log);
   node.start();
   return server;
-}
-
-async function openMetrics(config: TelemetryConfig): Promise<MetricsRegistry> {
-  const { MetricsRegistry: Registry } = await import('./server/metrics/registry.ts');
-  return new Registry({
-    prefix: config.metricsPrefix,
-    hostInNames: config.disableHostname ? undefined : hostname(),
-    hostLabel: config.enableHostnameLabel ? hostname() : undefined,
-    prometheus: config.prometheusRetentionMs > 0,
-    clock: systemClock,
-  });
 }
 
 /** What can be mounted: secrets engines and auth methods, by the name of their type. */

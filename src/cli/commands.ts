@@ -48,6 +48,7 @@ import {
 import { tokenCreateCommand } from './commands/token-create.ts';
 import { unwrapCommand } from './commands/unwrap.ts';
 import { versionCommand } from './commands/version.ts';
+import { versionHistoryCommand } from './commands/version-history.ts';
 import { writeCommand } from './commands/write.ts';
 
 export const COMMANDS: readonly Command[] = [
@@ -99,4 +100,5 @@ export const COMMANDS: readonly Command[] = [
   unwrapCommand,
   pathHelpCommand,
   versionCommand,
+  versionHistoryCommand,
 ];

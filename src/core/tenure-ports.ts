@@ -18,10 +18,12 @@ import { type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
 import type { GenerateRoot } from './generate-root.ts';
 import { describedMounts } from './help.ts';
 import type { KeyRotation } from './key-rotation.ts';
+import { CORE_PREFIX } from './layout.ts';
 import type { Mounts } from './mounts.ts';
 import type { Moves } from './moves.ts';
 import type { Rooms } from './rooms.ts';
 import type { TenureParts } from './tenure.ts';
+import { readVersions } from './version-history.ts';
 import { wrappingTokenOf } from './wrapping.ts';
 
 /** Rooms that only sys/ asks. */
@@ -48,6 +50,8 @@ export function tenurePort(
     policies: policyPort(policies, metrics),
     rights: rightsPort(rooms),
     described: () => describedMounts(rooms.router),
+    versions: () => readVersions(barrier.view(CORE_PREFIX)),
+    countTokens: () => countAll(rooms.tokens.store.ids()),
     audit: auditPort(rooms.audit),
     leases: leasePort(rooms, metrics, log.child('lease')),
     wrapping: wrappingPort(rooms),
@@ -55,6 +59,12 @@ export function tenurePort(
     rotation,
     mounts: mountPort(mounts, moves),
   };
+}
+
+async function countAll(names: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const _ of names) count += 1;
+  return count;
 }
 
 function mountPort(mounts: Mounts, moves: Moves): MountPort {

@@ -10,6 +10,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
+import { LATCHKEY_VERSION, RELEASE_DATE } from '../base/version.ts';
 import type { EngineType, Request } from '../engine/engine.ts';
 import type { TtlLimits } from '../engine/lifetime.ts';
 import type { Leadership } from '../storage/election.ts';
@@ -22,6 +23,7 @@ import { createRecoveryKey } from './recovery.ts';
 import { openRooms, type Rooms } from './rooms.ts';
 import type { PipelineParts, PresentedToken } from './steps.ts';
 import { UsageMetrics } from './usage-metrics.ts';
+import { noteVersion } from './version-history.ts';
 
 export interface TenureParts {
   readonly barrier: Barrier;
@@ -72,6 +74,8 @@ export class Tenure implements AsyncDisposable {
     await parts.barrier.refresh();
     const rooms = await openRooms(parts, closing, end);
     closing.use(usageOf(parts, rooms));
+    const core = parts.barrier.view(CORE_PREFIX, parts.leadership.fence);
+    await noteVersion(core, LATCHKEY_VERSION, RELEASE_DATE, parts.clock.now());
     return new Tenure(parts, rooms, closing.move());
   }
 

@@ -2,9 +2,9 @@
 
 import { destination, type Logger as Pino, pino } from 'pino';
 import type { LogFields, Logger } from '../base/log.ts';
+import { type LogLevel, LogLevels } from './log-levels.ts';
 
-export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
+export type { LogLevel };
 export type LogFormat = 'standard' | 'json';
 
 export interface LogOptions {
@@ -15,6 +15,8 @@ export interface LogOptions {
 }
 
 export interface AdjustableLogger extends Logger {
+  /** Of each room that a child was made for. */
+  readonly levels: LogLevels;
   /** Holds for all children as well. */
   setLevel(level: LogLevel): void;
 }
@@ -27,7 +29,7 @@ export function createLogger(options: LogOptions): AdjustableLogger {
   const stream =
     options.format === 'json' ? out : { write: (line: string) => void out.write(readable(line)) };
   // The threshold is kept here, not in pino, whose children keep the level they were born with.
-  const threshold = { level: options.level };
+  const levels = new LogLevels(options.level);
   const backend = pino(
     {
       level: 'debug',
@@ -38,15 +40,14 @@ export function createLogger(options: LogOptions): AdjustableLogger {
     },
     stream,
   );
-  const setLevel = (level: LogLevel) => {
-    threshold.level = level;
-  };
-  return { ...roomLogger(backend, threshold), setLevel };
+  const setLevel = (level: LogLevel) => levels.setAll(level);
+  return { ...roomLogger(backend, levels, undefined), levels, setLevel };
 }
 
-function roomLogger(backend: Pino, threshold: { readonly level: LogLevel }): Logger {
+function roomLogger(backend: Pino, levels: LogLevels, name: string | undefined): Logger {
+  if (name !== undefined) levels.enter(name);
   const at = (level: LogLevel) => (message: string, fields?: LogFields) => {
-    if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(threshold.level)) return;
+    if (!levels.isShown(level, name)) return;
     backend[level](fields === undefined ? {} : safeNames(fields), message);
   };
   return {
@@ -54,7 +55,7 @@ function roomLogger(backend: Pino, threshold: { readonly level: LogLevel }): Log
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    child: (room) => roomLogger(backend.child({ room }), threshold),
+    child: (room) => roomLogger(backend.child({ room }), levels, room),
   };
 }
 

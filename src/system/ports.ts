@@ -101,6 +101,30 @@ export interface MetricsPort {
 /** What the process knows beside the node; main.ts brings it. */
 export interface ProcessPort {
   readonly metrics: MetricsPort;
+  readonly log: LogPort;
+  /** In the members of sys/config/state/sanitized; nothing secret. */
+  config(): JsonObject;
+  /** In the members of sys/host-info. */
+  hostInfo(): Promise<JsonObject>;
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+
+/** Changes last until the process ends, or reads its configuration again. Undefined is the level of the configuration. */
+export interface LogPort {
+  /** Of every logger, by name. */
+  levels(): ReadonlyMap<string, LogLevel>;
+  setAll(level: LogLevel | undefined): void;
+  /** False if there is no such logger. */
+  setRoom(room: string, level: LogLevel | undefined): boolean;
+}
+
+export interface VersionView {
+  readonly version: string;
+  /** Milliseconds since the epoch. */
+  readonly installedAt: number;
+  /** RFC 3339. */
+  readonly buildDate: string;
 }
 
 /** Answered by the node that was asked, in every state. */
@@ -325,4 +349,8 @@ export interface TenurePort {
   readonly generateRoot: GenerateRootPort;
   readonly rotation: RotationPort;
   readonly mounts: MountPort;
+  /** Those that have led the cluster, oldest first. */
+  versions(): Promise<readonly VersionView[]>;
+  /** Service tokens that are kept. */
+  countTokens(): Promise<number>;
 }

@@ -6,6 +6,7 @@ import { authRoutes } from './auth-routes.ts';
 import { capabilitiesRoutes } from './capabilities-routes.ts';
 import { generateRootRoutes } from './generate-root-routes.ts';
 import { healthRoutes } from './health.ts';
+import { historyRoutes } from './history-routes.ts';
 import { inFlightRoutes } from './in-flight-routes.ts';
 import { leaseRoutes } from './lease-routes.ts';
 import { metricsRoutes } from './metrics-routes.ts';
@@ -15,6 +16,7 @@ import { policyRoutes } from './policy-routes.ts';
 import type { NodePort, TenurePort } from './ports.ts';
 import { rotationRoutes } from './rotation-routes.ts';
 import { sealRoutes } from './seal-routes.ts';
+import { stateRoutes } from './state-routes.ts';
 import { tenureRoutes } from './tenure-routes.ts';
 import { uiRoutes } from './ui-routes.ts';
 import { wrappingRoutes } from './wrapping-routes.ts';
@@ -32,6 +34,7 @@ export function localRoutes(port: NodePort, now: () => number): readonly Route[]
     ...healthRoutes(port, now),
     ...metricsRoutes(port.process.metrics),
     ...inFlightRoutes(port),
+    ...stateRoutes(port.process),
   ];
 }
 
@@ -50,6 +53,7 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...policyRoutes(tenure.policies),
         ...capabilitiesRoutes(tenure.rights),
         ...openApiRoutes(tenure),
+        ...historyRoutes(tenure),
         ...uiRoutes({ mounts: () => tenure.mounts.list(), rights: tenure.rights }),
         ...leaseRoutes(tenure.leases, tenure.rights, now),
         ...wrappingRoutes(tenure.wrapping),

@@ -175,7 +175,12 @@ export class Bench implements AsyncDisposable {
         cubbyhole: cubbyholeEngine,
         leaseTtl: { defaultSeconds: 768 * HOUR, maxSeconds: 768 * HOUR },
         node: {
-          process: { metrics: { prometheus: unused, json: () => ({}) } },
+          process: {
+            metrics: { prometheus: unused, json: () => ({}) },
+            log: { levels: () => new Map(), setAll: () => {}, setRoom: () => false },
+            config: () => ({}),
+            hostInfo: unused,
+          },
           inFlight: () => [],
           sealView: unused,
           leader: unused,

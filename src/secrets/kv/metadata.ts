@@ -56,6 +56,11 @@ export function newMetadata(id: string, now: number): KeyMetadata {
   };
 }
 
+/** As answers show it: null if there is none. */
+export function describeCustom({ custom }: KeyMetadata): JsonObject | null {
+  return custom === undefined || Object.keys(custom).length === 0 ? null : { ...custom };
+}
+
 /** Versions that must go before the next one comes. */
 export function overdue(metadata: KeyMetadata, rules: VersionRules): number[] {
   const lowest = lowestKept(metadata, rules, metadata.current + 1);

@@ -7,6 +7,7 @@ import type { Request, Response } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
 import { mergePatch, subkeysOf } from './merge-patch.ts';
 import {
+  describeCustom,
   isGone,
   type KeyMetadata,
   overdue,
@@ -115,7 +116,8 @@ export class SecretData {
 
   /**
    * A new version made of the newest and a merge patch (RFC 7396).
-   * @throws LatchkeyError not_found if there is no newest version to patch; a deleted one is `absent`, as on a read.
+   * A newest version that is gone is `absent`, with what a write would have told of it.
+   * @throws LatchkeyError not_found if there is no newest version to patch, but bad_request first if `cas` does not fit.
    */
   async patch(request: Request): Promise<Response> {
     const path = secretPath(request);
@@ -125,13 +127,13 @@ export class SecretData {
     return this.#store.exclusively(path, async () => {
       const [config, before] = [await this.#config.load(), await this.#store.load(path)];
       const now = this.#clock.now();
-      const info = before?.versions.get(before.current);
-      if (before === undefined || info === undefined) throw nothingThere();
-      if (isGone(info, now)) {
-        const about = describeVersion(before, before.current, info);
-        return { outcome: 'absent', data: { data: null, metadata: about } };
-      }
+      if (before === undefined) throw nothingThere();
       checkAndSet(cas, before, config);
+      const info = before.versions.get(before.current);
+      if (info === undefined) throw nothingThere();
+      if (isGone(info, now)) {
+        return { outcome: 'absent', data: describeVersion(before, before.current, info) };
+      }
       const current = await this.#store.loadData(before, before.current);
       if (current === undefined) throw corrupt('secret', 'its metadata name a version that is not there');
       return this.#added(path, before, config, encodeSecret(mergePatch(current, patch)), now);
@@ -200,7 +202,7 @@ function checkAndSet(cas: number | undefined, metadata: KeyMetadata, config: Mou
 function describeVersion(metadata: KeyMetadata, number: number, info: VersionInfo): JsonObject {
   return {
     created_time: rfc3339(info.createdAt),
-    custom_metadata: metadata.custom === undefined ? null : { ...metadata.custom },
+    custom_metadata: describeCustom(metadata),
     deletion_time: info.deletedAt === undefined ? '' : rfc3339(info.deletedAt),
     destroyed: info.destroyed,
     version: number,

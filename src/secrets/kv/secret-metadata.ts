@@ -7,7 +7,7 @@ import type { JsonObject } from '../../base/json.ts';
 import type { Request, Response } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
 import { mergePatch } from './merge-patch.ts';
-import { type KeyMetadata, withoutOldest } from './metadata.ts';
+import { describeCustom, type KeyMetadata, withoutOldest } from './metadata.ts';
 import { checkMaxVersions, type MountConfigStore, RULE_FIELDS } from './mount-config.ts';
 import { nothingThere, secretPath } from './paths.ts';
 import type { VersionedStore } from './versioned-store.ts';
@@ -64,24 +64,27 @@ export class SecretMetadata {
   }
 
   /**
-   * As `write`, but `custom_metadata` is a merge patch (RFC 7396) on what is there.
+   * As `write`, but as a merge patch (RFC 7396): null puts a setting back, and takes custom metadata away.
    * @throws LatchkeyError not_found if there is no such secret.
    */
   async patch(request: Request): Promise<Response> {
     const path = secretPath(request);
-    const given = readFields(METADATA_FIELDS, request.input);
+    const given = { ...readFields(METADATA_FIELDS, request.input), ...resetBy(request.input) };
     checkMaxVersions(given.max_versions);
     return this.#store.exclusively(path, async () => {
       const before = await this.#store.load(path);
       if (before === undefined) throw nothingThere();
-      const patched = given.custom_metadata && mergePatch({ ...before.custom }, given.custom_metadata);
+      const own = request.input['custom_metadata'] === null ? {} : before.custom;
       const metadata: KeyMetadata = {
         ...before,
         updatedAt: this.#clock.now(),
         maxVersions: given.max_versions ?? before.maxVersions,
         casRequired: given.cas_required ?? before.casRequired,
         deleteAfterSeconds: given.delete_version_after ?? before.deleteAfterSeconds,
-        custom: patched === undefined ? before.custom : readCustom(patched),
+        custom:
+          given.custom_metadata === undefined
+            ? own
+            : readCustom(mergePatch({ ...own }, given.custom_metadata)),
       };
       await this.#store.save(path, { metadata });
       return this.#withWarnings(given.cas_required);
@@ -113,6 +116,15 @@ export class SecretMetadata {
   }
 }
 
+/** Settings that are null in a patch are what they are in a new secret. */
+function resetBy(input: JsonObject) {
+  return {
+    ...(input['max_versions'] === null ? { max_versions: 0 } : {}),
+    ...(input['cas_required'] === null ? { cas_required: false } : {}),
+    ...(input['delete_version_after'] === null ? { delete_version_after: 0 } : {}),
+  };
+}
+
 function describe(metadata: KeyMetadata): JsonObject {
   const versions: JsonObject = {};
   for (const [number, { createdAt, deletedAt, destroyed }] of metadata.versions) {
@@ -126,7 +138,7 @@ function describe(metadata: KeyMetadata): JsonObject {
     cas_required: metadata.casRequired,
     created_time: rfc3339(metadata.createdAt),
     current_version: metadata.current,
-    custom_metadata: metadata.custom === undefined ? null : { ...metadata.custom },
+    custom_metadata: describeCustom(metadata),
     delete_version_after: formatDuration(metadata.deleteAfterSeconds * 1_000),
     max_versions: metadata.maxVersions,
     oldest_version: metadata.oldest,

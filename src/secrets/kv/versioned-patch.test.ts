@@ -26,7 +26,10 @@ test('a patch wants something to patch, data, and the right version', async () =
   await refusal(ask('patch', 'data/a', { data: { a: 2 }, options: { cas: 7 } }), 'bad_request');
   await ask('patch', 'data/a', { data: { a: 2 }, options: { cas: 1 } });
   await ask('delete', 'data/a');
-  assert.equal((await ask('patch', 'data/a', { data: { a: 3 } })).outcome, 'absent');
+  const gone = await ask('patch', 'data/a', { data: { a: 3 } });
+  assert.deepEqual([gone.outcome, (gone.data as JsonObject)['version']], ['absent', 2]);
+  // Whose version is wrong learns that first.
+  await refusal(ask('patch', 'data/a', { data: { a: 3 }, options: { cas: 1 } }), 'bad_request');
 });
 
 test('subkeys show the names of a version; of a deleted one, nothing', async () => {
@@ -53,4 +56,30 @@ test("a patch of the metadata merges the secret's own words and leaves its versi
   const metadata = (await ask('read', 'metadata/a')).data as JsonObject;
   assert.deepEqual(metadata['custom_metadata'], { team: 'y', stage: 'z' });
   assert.deepEqual([metadata['max_versions'], metadata['current_version']], [3, 1]);
+});
+
+test('null in a patch of the metadata puts a setting back', async () => {
+  const { ask } = await open();
+  await ask('update', 'metadata/a', { max_versions: 3, cas_required: true, delete_version_after: '1h' });
+  const settings = async () => {
+    const found = (await ask('read', 'metadata/a')).data as JsonObject;
+    return [found['max_versions'], found['cas_required'], found['delete_version_after']];
+  };
+  await ask('patch', 'metadata/a', { max_versions: null });
+  assert.deepEqual(await settings(), [0, true, '1h0m0s']);
+  await ask('patch', 'metadata/a', { cas_required: null, delete_version_after: null });
+  assert.deepEqual(await settings(), [0, false, '0s']);
+});
+
+test('custom metadata that are empty are none, and null in a patch takes them away', async () => {
+  const { ask } = await open();
+  const custom = async () => ((await ask('read', 'metadata/a')).data as JsonObject)['custom_metadata'];
+  await ask('update', 'metadata/a', { custom_metadata: { owner: 'x' } });
+  await ask('update', 'metadata/a', { custom_metadata: {} });
+  assert.equal(await custom(), null);
+  await ask('patch', 'metadata/a', { custom_metadata: { owner: 'x' } });
+  await ask('patch', 'metadata/a', { max_versions: 2 });
+  assert.deepEqual(await custom(), { owner: 'x' });
+  await ask('patch', 'metadata/a', { custom_metadata: null });
+  assert.equal(await custom(), null);
 });

@@ -63,14 +63,15 @@ async function objection(
   const { located, caller, request, use } = authenticated;
   const access = located.found?.match?.route.access ?? 'token';
   const { path, input, help } = located.call;
-  const denied = new LatchkeyError('permission_denied', 'permission denied');
+  // Made where it is needed: an error takes a picture of the stack, and most requests are allowed.
+  const denied = () => new LatchkeyError('permission_denied', 'permission denied');
   if (use !== undefined && access !== 'open' && isWrapping(use.entry) && !mayUseWrapping(located.call)) {
-    return denied;
+    return denied();
   }
   const { operation, wrapTtlSeconds } = request;
   const wrapTtlMs = wrapTtlSeconds === undefined ? undefined : wrapTtlSeconds * 1_000;
   const { allowed } = await parts.decider.decide(caller, { path, operation, access, input, wrapTtlMs, help });
-  return allowed ? undefined : denied;
+  return allowed ? undefined : denied();
 }
 
 async function record(parts: PipelineParts, decided: Decided): Promise<Recorded> {

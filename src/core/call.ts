@@ -2,8 +2,9 @@
 
 import type { JsonObject } from '../base/json.ts';
 import type { ListenerTraits, Response } from '../engine/engine.ts';
+import type { CorsRules } from '../system/ports.ts';
 
-export type { ListenerTraits };
+export type { CorsRules, ListenerTraits };
 
 /** POST and PUT are both `write`; LIST and `GET ?list=true` are both `list`. */
 export type Verb = 'read' | 'write' | 'patch' | 'delete' | 'list';
@@ -43,4 +44,6 @@ export type Answer =
 export interface CallHandler {
   /** @throws LatchkeyError for every refusal; the listener maps it to a status. */
   handle(call: Call): Promise<Answer>;
+  /** Which pages of other origins may call; undefined while nobody has said so, or it cannot be read. */
+  cors?(): Promise<CorsRules | undefined>;
 }

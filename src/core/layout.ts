@@ -1,7 +1,7 @@
 // Where things lie in the storage. Plain records: core/root-keys, core/init-intent, the election's own.
 // Everything else is encrypted by the barrier.
 
-/** Encrypted records of the core: `mounts`, `recovery`, `rotation`, `used`, `versions`. */
+/** Encrypted records of the core: `cors`, `mounts`, `recovery`, `rotation`, `used`, `versions`. */
 export const CORE_PREFIX = 'core/';
 /** The token store. */
 export const TOKEN_PREFIX = 'token/';
@@ -23,6 +23,8 @@ export const INIT_INTENT_PATH = 'core/init-intent';
 export const SHAMIR_KEK_RECORD = 'shamir-kek';
 /** Encrypted, relative to CORE_PREFIX: when the key of the data is rotated by itself. */
 export const ROTATION_RECORD = 'rotation';
+/** Encrypted, relative to CORE_PREFIX: which web pages may call from a browser. */
+export const CORS_RECORD = 'cors';
 /** Encrypted, relative to CORE_PREFIX: the versions that have led the cluster. */
 export const VERSIONS_RECORD = 'versions';
 /** Encrypted, relative to CORE_PREFIX: there once a token has been used. */

@@ -14,7 +14,8 @@ import type {
   ProcessPort,
   SealView,
 } from '../system/ports.ts';
-import type { Answer, Call, CallHandler } from './call.ts';
+import type { Answer, Call, CallHandler, CorsRules } from './call.ts';
+import { CorsReader } from './cors.ts';
 import { Follower } from './follower.ts';
 import { InFlight } from './in-flight.ts';
 import { initializeNode } from './init-node.ts';
@@ -44,6 +45,7 @@ export class Node implements CallHandler, NodePort {
   readonly #shares: ShareCollection;
   readonly #local: RouteTable;
   readonly #inFlight: InFlight;
+  readonly #cors: CorsReader;
   readonly #seal: MeasuredSeal;
   readonly #stop = new AbortController();
   #tenure: Tenure | undefined;
@@ -54,6 +56,7 @@ export class Node implements CallHandler, NodePort {
     this.#seal = new MeasuredSeal(parts.seal, metrics, clock);
     this.#parts = { ...parts, seal: this.#seal };
     this.#inFlight = new InFlight(clock);
+    this.#cors = new CorsReader(clock);
     this.#door = new StoreDoor(parts.openStorage, random, clock);
     this.#unsealer = new Unsealer({
       door: this.#door,
@@ -114,6 +117,13 @@ export class Node implements CallHandler, NodePort {
     if (local !== undefined) return await this.#answerForItself(local, call);
     if (this.#unsealer.session === undefined) throw sealed();
     return await this.#serve(call);
+  }
+
+  /** Every node reads them for itself, a standby as well: a browser talks to whichever it was given. */
+  async cors(): Promise<CorsRules | undefined> {
+    const barrier = this.#door.stores?.barrier;
+    if (this.#unsealer.session === undefined || barrier === undefined) return undefined;
+    return this.#cors.read(barrier.view(CORE_PREFIX)).catch(() => undefined);
   }
 
   /** For the cluster port: a call that a standby forwarded. */
@@ -259,6 +269,7 @@ export class Node implements CallHandler, NodePort {
         session,
       );
       await following;
+      this.#cors.forget();
       stores.barrier.seal();
       held.release();
     }

@@ -7,6 +7,7 @@ import { type Metrics, timed } from '../base/metrics.ts';
 import type { PolicyStore } from '../policy/policy-store.ts';
 import type {
   AuditPort,
+  CorsPort,
   LeasePort,
   MountPort,
   PolicyPort,
@@ -15,6 +16,7 @@ import type {
   WrappingPort,
 } from '../system/ports.ts';
 import { type KnownToken, loginMetadataOf } from '../token/token-entry.ts';
+import { readCors, writeCors } from './cors.ts';
 import type { GenerateRoot } from './generate-root.ts';
 import { describedMounts } from './help.ts';
 import type { KeyRotation } from './key-rotation.ts';
@@ -50,6 +52,7 @@ export function tenurePort(
     policies: policyPort(policies, metrics),
     rights: rightsPort(rooms),
     described: () => describedMounts(rooms.router),
+    cors: corsPort(parts),
     versions: () => readVersions(barrier.view(CORE_PREFIX)),
     countTokens: () => countAll(rooms.tokens.store.ids()),
     audit: auditPort(rooms.audit),
@@ -59,6 +62,11 @@ export function tenurePort(
     rotation,
     mounts: mountPort(mounts, moves),
   };
+}
+
+function corsPort({ barrier, leadership }: TenureParts): CorsPort {
+  const view = barrier.view(CORE_PREFIX, leadership.fence);
+  return { read: () => readCors(view), write: (rules) => writeCors(view, rules) };
 }
 
 async function countAll(names: AsyncIterable<unknown>): Promise<number> {

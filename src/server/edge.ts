@@ -10,6 +10,7 @@ import { systemRandom } from '../base/random.ts';
 import type { CallHandler, ListenerTraits } from '../core/call.ts';
 import { plainAddress } from './address.ts';
 import type { Connections } from './connections.ts';
+import { crossOrigin } from './cross-origin.ts';
 import type { ForwardedFor } from './forwarded-for.ts';
 import type { ClientError, ListVerb } from './list-verb.ts';
 import { originForm, type ParseLimits, parseRequest } from './parse.ts';
@@ -104,6 +105,8 @@ class Edge {
   async answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const id = systemRandom.uuid();
     try {
+      const isPreflight = await this.#allowOrigin(request.raw, reply);
+      if (isPreflight) return this.#send(reply, { status: 200, headers: {}, body: undefined });
       return this.#send(reply, await this.#call(request, reply, id));
     } catch (error) {
       return this.#send(reply, this.#refuse(error, id));
@@ -165,6 +168,16 @@ class Edge {
       deadline.passed,
     ]);
     return renderAnswer(answer, { id, verb: parsed.verb, target: originForm(request.originalUrl) });
+  }
+
+  /** True if a browser asks whether it may ask. @throws as `crossOrigin`. */
+  async #allowOrigin(raw: IncomingMessage, reply: FastifyReply): Promise<boolean> {
+    if (raw.headers.origin === undefined) return false;
+    const rules = await this.#options.handler.cors?.();
+    if (rules === undefined) return false;
+    const { headers, isPreflight } = crossOrigin(rules, raw);
+    reply.headers(headers);
+    return isPreflight;
   }
 
   #clientOf(raw: IncomingMessage): string {

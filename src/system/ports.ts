@@ -119,6 +119,20 @@ export interface LogPort {
   setRoom(room: string, level: LogLevel | undefined): boolean;
 }
 
+/** Which pages of other origins may call from a browser. */
+export interface CorsRules {
+  /** As browsers send them; `*` alone for all. */
+  readonly origins: readonly string[];
+  readonly headers: readonly string[];
+  readonly credentials: boolean;
+}
+
+export interface CorsPort {
+  read(): Promise<CorsRules | undefined>;
+  /** Undefined takes them away. */
+  write(rules: CorsRules | undefined): Promise<void>;
+}
+
 export interface VersionView {
   readonly version: string;
   /** Milliseconds since the epoch. */
@@ -349,6 +363,7 @@ export interface TenurePort {
   readonly generateRoot: GenerateRootPort;
   readonly rotation: RotationPort;
   readonly mounts: MountPort;
+  readonly cors: CorsPort;
   /** Those that have led the cluster, oldest first. */
   versions(): Promise<readonly VersionView[]>;
   /** Service tokens that are kept. */

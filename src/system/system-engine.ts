@@ -4,6 +4,7 @@ import type { EngineType, Route } from '../engine/engine.ts';
 import { auditRoutes } from './audit-routes.ts';
 import { authRoutes } from './auth-routes.ts';
 import { capabilitiesRoutes } from './capabilities-routes.ts';
+import { corsRoutes } from './cors-routes.ts';
 import { generateRootRoutes } from './generate-root-routes.ts';
 import { healthRoutes } from './health.ts';
 import { historyRoutes } from './history-routes.ts';
@@ -54,6 +55,7 @@ export function systemEngine(node: NodePort, tenure: TenurePort, now: () => numb
         ...capabilitiesRoutes(tenure.rights),
         ...openApiRoutes(tenure),
         ...historyRoutes(tenure),
+        ...corsRoutes(tenure.cors),
         ...uiRoutes({ mounts: () => tenure.mounts.list(), rights: tenure.rights }),
         ...leaseRoutes(tenure.leases, tenure.rights, now),
         ...wrappingRoutes(tenure.wrapping),

@@ -222,15 +222,16 @@ async function openServer(
 
 /** What can be mounted: secrets engines and auth methods, by the name of their type. */
 async function loadEngines(): Promise<ReadonlyMap<string, EngineType>> {
-  const [{ kvEngine }, { userpassEngine }] = await Promise.all([
+  const [{ kvEngine }, { userpassEngine }, { approleEngine }] = await Promise.all([
     import('./secrets/kv/kv-engine.ts'),
     import('./auth/userpass/userpass-engine.ts'),
+    import('./auth/approle/approle-engine.ts'),
   ]);
   const jwt = lateAuth('jwt', async () => (await import('./auth/jwt/jwt-auth.ts')).jwtAuth);
   const kubernetes = lateAuth('kubernetes', async () => {
     return (await import('./auth/kubernetes/kubernetes-auth.ts')).kubernetesAuth;
   });
-  return new Map([kvEngine, userpassEngine, jwt, kubernetes].map((type) => [type.type, type]));
+  return new Map([kvEngine, userpassEngine, approleEngine, jwt, kubernetes].map((type) => [type.type, type]));
 }
 
 /** Loaded when the first of its mounts opens: a server without one does not pay for checking JWTs. */

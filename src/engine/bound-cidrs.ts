@@ -37,3 +37,11 @@ export function isFrom(cidrs: readonly string[], address: string): boolean {
   }
   return list.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
+
+/** True if every address of `inner` is in one of `outer`. Blocks as `parseCidrs` gives them. */
+export function areWithin(inner: readonly string[], outer: readonly string[]): boolean {
+  return inner.every((block) => {
+    const [address = '', bits] = block.split('/');
+    return outer.some((wider) => Number(wider.split('/')[1]) <= Number(bits) && isFrom([wider], address));
+  });
+}

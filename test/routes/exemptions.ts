@@ -21,6 +21,7 @@ export const OPEN_ROUTES: Readonly<Record<string, string>> = {
   'system generate-root/update': 'the key shares are what proves the right',
   'system decode-token': 'computes with what the caller sent, and knows nothing',
   'system wrapping/lookup': 'takes a wrapping token in the body; says when it ends, never what is inside',
+  'approle login': 'a login is how one comes by a token; role id and secret id are what proves the right',
   'jwt login': 'a login is how one comes by a token; the JWT is what proves the right',
   'jwt oidc/{step*}':
     'always refused; whoever logs in through a browser has no token, and is to read why not',

@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../base/json.ts';
 import { VAULT_API_VERSION } from '../base/version.ts';
 import type { Operation, Route } from './engine.ts';
 import type { Field, FieldType } from './fields.ts';
+import { pathField } from './route-fields.ts';
 
 /** The routes of one mount, and how they are to be called. */
 export interface Described {
@@ -80,7 +81,7 @@ class Document {
     const { create, update, patch, read, list, delete: remove } = route.operations;
     const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
     const parameters = [
-      ...inPath.map((name) => parameter(name, 'path', route.fields?.[name])),
+      ...inPath.map((name) => parameter(name, 'path', pathField(route, name))),
       ...(mount.parameters ?? []),
     ].toSorted(byName);
     const has: readonly (readonly [Method, boolean])[] = [
@@ -175,12 +176,12 @@ function wordsOf(path: string): readonly string[] {
   return path.split(/[\W_]+/).filter((word) => word !== '');
 }
 
-function parameter(name: string, place: 'path' | 'query', field: Field | undefined): JsonObject {
+function parameter(name: string, place: 'path' | 'query', { help, type }: Field): JsonObject {
   return {
     name,
-    description: field?.help ?? `The ${name} that is meant.`,
+    description: help,
     in: place,
-    schema: field === undefined || place === 'path' ? { type: 'string' } : { ...SCHEMAS[field.type] },
+    schema: place === 'path' ? { type: 'string' } : { ...SCHEMAS[type] },
     ...(place === 'path' ? { required: true } : {}),
   };
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from '../base/json.ts';
 import type { Operation, Response, Route } from './engine.ts';
 import type { FieldType } from './fields.ts';
 import { openApiDocument } from './openapi.ts';
+import { fieldsOf } from './route-fields.ts';
 
 /** The mount that was asked about. */
 export interface HelpedMount {
@@ -31,7 +32,7 @@ const ACCESS: Readonly<Record<NonNullable<Route['access']>, string>> = {
 
 /** `path` is below the mount, as it was asked for. */
 export function routeHelp(mount: Pick<HelpedMount, 'type' | 'tag'>, route: Route, path: string): Response {
-  const fields = Object.entries(route.fields ?? {}).toSorted(([left], [right]) => (left < right ? -1 : 1));
+  const fields = Object.entries(fieldsOf(route)).toSorted(([left], [right]) => (left < right ? -1 : 1));
   const operations = OPERATIONS.filter((operation) => route.operations[operation] !== undefined);
   const help = [
     `Request:        ${path}`,

@@ -12,6 +12,7 @@ const PATH = 'sys/internal/specs/openapi';
 interface Parameter {
   readonly name: string;
   readonly in: string;
+  readonly description: string;
   readonly required?: boolean;
   readonly schema: JsonObject;
 }
@@ -124,7 +125,15 @@ describe('the OpenAPI document', { timeout: 60_000 }, () => {
     assert.equal(list?.post, undefined);
     const always = list?.get?.parameters?.find(({ name }) => name === 'list');
     assert.deepEqual([always?.required, always?.schema], [true, { type: 'string', enum: ['true'] }]);
-    for (const item of Object.values(paths)) assert.ok(String(item['description']).length > 5);
+    for (const [name, item] of Object.entries(paths)) {
+      assert.ok(String(item['description']).length > 5, name);
+      for (const { name: field, description } of item.parameters ?? [])
+        assert.ok(description.length > 5, `${name}: ${field}`);
+    }
+    for (const [name, { properties }] of Object.entries(components.schemas)) {
+      for (const [field, { description }] of Object.entries(properties as Record<string, JsonObject>))
+        assert.ok(String(description ?? '').length > 3, `${name}: ${field} has no words`);
+    }
   });
 
   test('shows to a token the mounts that it reaches, and without one those that are public', async () => {

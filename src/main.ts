@@ -251,6 +251,7 @@ function optionsOf(config: ListenerConfig): ListenerOptions {
     address: shown(config.address),
     sealDetail: config.unauthenticatedSealDetail,
     openMetrics: config.openMetrics,
+    metricsAccess: config.metricsAccess,
     openInFlight: config.openInFlight,
     bodyBytesMax: config.maxRequestSizeBytes,
     jsonLimits: config.jsonLimits,

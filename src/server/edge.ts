@@ -13,6 +13,7 @@ import type { Connections } from './connections.ts';
 import { crossOrigin } from './cross-origin.ts';
 import type { ForwardedFor } from './forwarded-for.ts';
 import type { ClientError, ListVerb } from './list-verb.ts';
+import { checkMetricsAccess, type MetricsAccess, metricsTarget } from './metrics-access.ts';
 import { originForm, type ParseLimits, parseRequest } from './parse.ts';
 import { type Rendered, renderAnswer, renderRefusal } from './render.ts';
 import type { ResponseHeaders } from './response-headers.ts';
@@ -35,6 +36,7 @@ export interface EdgeOptions {
   readonly forwardedFor: ForwardedFor | undefined;
   /** Paths below `/v1/`, ending in `/`, that this listener does not serve. */
   readonly closedPaths: readonly string[];
+  readonly metricsAccess: MetricsAccess;
   readonly headers: ResponseHeaders;
 }
 
@@ -147,12 +149,13 @@ class Edge {
     const parts = {
       method: raw.method ?? '',
       isList: arrival?.isList ?? false,
-      target: request.originalUrl,
+      target: metricsTarget(this.#options.metricsAccess, request.originalUrl),
       headers: { ...raw.headers, 'content-type': arrival?.contentType },
       body,
     };
     const parsed = parseRequest(parts, this.#options.parseLimits);
     body?.fill(0);
+    checkMetricsAccess(this.#options.metricsAccess, parsed.path);
     if (this.#options.closedPaths.some((path) => `${parsed.path}/`.startsWith(path))) {
       throw new LatchkeyError('unsupported_path', 'this listener does not serve the path');
     }

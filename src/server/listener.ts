@@ -14,6 +14,7 @@ import { openEdge } from './edge.ts';
 import { ForwardedFor, type ForwardedForRules } from './forwarded-for.ts';
 import type { JsonLimits } from './json-limits.ts';
 import { ListVerb } from './list-verb.ts';
+import type { MetricsAccess } from './metrics-access.ts';
 import { PARSE_LIMITS } from './parse.ts';
 import { type CustomHeaders, ResponseHeaders } from './response-headers.ts';
 import { loadTls, type TlsFiles } from './tls-files.ts';
@@ -29,6 +30,8 @@ export interface ListenerOptions {
   /** Do sys/metrics and sys/in-flight-req ask for no token here? Default: they do. */
   readonly openMetrics?: boolean;
   readonly openInFlight?: boolean;
+  /** Default: metrics beside all else. */
+  readonly metricsAccess?: MetricsAccess;
   /** Default 32 MiB, Vault's `max_request_size`. */
   readonly bodyBytesMax?: number;
   /** All headers together. Default 64 KiB. */
@@ -106,6 +109,7 @@ export async function openListener(
     },
     forwardedFor: options.forwardedFor && new ForwardedFor(options.forwardedFor),
     closedPaths: options.closedPaths ?? [],
+    metricsAccess: options.metricsAccess ?? { serves: 'all' },
     headers,
   });
   const bound = await listen(server, bind.host, bind.port, options.address);

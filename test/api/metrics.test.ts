@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../../demo/conditions.ts';
+import { choosePorts } from '../../demo/ports.ts';
 import type { ServerProcess } from '../../demo/server-process.ts';
 import { METRICS, type MetricSpec } from '../../src/base/metric-names.ts';
 import { Rig } from '../cluster/rig.ts';
@@ -275,16 +276,26 @@ describe('in every state', { timeout: 120_000 }, () => {
     const [, standby] = await leaders(rig);
     const config = await readFile(standby.configFile, 'utf8');
     const open = 'telemetry { unauthenticated_metrics_access = true }\n';
-    await writeFile(
-      standby.configFile,
-      config.replace('tls_disable     = true', `tls_disable = true\n${open}`),
-    );
+    const [pair] = await choosePorts(0);
+    const alone = `listener "tcp" {
+      address = "127.0.0.1:${pair?.apiPort}"
+      cluster_address = "127.0.0.1:${pair?.clusterPort}"
+      tls_disable = true
+      telemetry { unauthenticated_metrics_access = true metrics_only = true metrics_path = "/metrics" }
+    }\n`;
+    const opened = config.replace(/tls_disable +=\s+true\n/, `tls_disable = true\n${open}`);
+    await writeFile(standby.configFile, opened + alone);
     await standby.stop('SIGTERM');
     rig.revokeAll();
     standby.start();
     const { value: sealed } = await first(standby);
     assert.ok((sealed.value('process_resident_memory_bytes') ?? 0) > 0);
     assert.equal(sealed.value('vault_core_unsealed'), 0);
+    const other = `http://127.0.0.1:${pair?.apiPort}`;
+    const { status, text } = await ask(other, '/metrics?format=prometheus');
+    assert.equal(status, 200);
+    assert.equal(new Exposition(text).value('vault_core_unsealed'), 0);
+    assert.equal((await ask(other, '/v1/sys/health')).status, 404);
     rig.grant('Key Vault Secrets User');
     await rig.untilUnsealed(standby);
     const { value: unsealed } = await until('the node to stand by', async () => {

@@ -53,7 +53,11 @@ describe('what a node says of itself', { timeout: 120_000 }, () => {
       const [listener] = config['listeners'] as { type: string; config: JsonObject }[];
       assert.equal(listener?.type, 'tcp');
       assert.equal(listener?.config['address'], server.address.replace('http://', ''));
-      assert.deepEqual(listener?.config['telemetry'], { unauthenticated_metrics_access: false });
+      const telemetry = listener?.config['telemetry'] as JsonObject;
+      assert.deepEqual(
+        [telemetry['unauthenticated_metrics_access'], telemetry['metrics_only']],
+        [false, false],
+      );
       const text = JSON.stringify(config);
       for (const hidden of [rig.identity.clientId, rig.vault.uri, rig.azure.tenantId, rig.folder])
         assert.ok(!text.includes(hidden), hidden);

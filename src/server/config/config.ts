@@ -2,6 +2,7 @@
 
 import type { SecretBytes } from '../../base/bytes.ts';
 import type { JsonLimits } from '../json-limits.ts';
+import type { MetricsAccess } from '../metrics-access.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
 export type LogFormat = 'standard' | 'json';
@@ -76,6 +77,7 @@ export interface ListenerConfig {
   readonly closedPaths: readonly string[];
   /** sys/metrics without a token. */
   readonly openMetrics: boolean;
+  readonly metricsAccess: MetricsAccess;
   /** sys/in-flight-req without a token. */
   readonly openInFlight: boolean;
   /** Whether seal-status without a token names identity, action and resource. Default: only on loopback. */

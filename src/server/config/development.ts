@@ -47,6 +47,7 @@ export function developmentConfig(address = DEFAULT_ADDRESS): ServerConfig {
         customResponseHeaders: [],
         closedPaths: [],
         openMetrics: false,
+        metricsAccess: { serves: 'all' },
         openInFlight: false,
         unauthenticatedSealDetail: true,
       },

@@ -84,8 +84,8 @@ export const TCP_LISTENER = keyTable({
 /** Blocks inside a listener. */
 export const LISTENER_BLOCKS: Readonly<Record<string, KeyTable>> = {
   telemetry: keyTable({
-    used: 'unauthenticated_metrics_access',
-    accepted: 'disallow_metrics metrics_only metrics_path',
+    used: 'unauthenticated_metrics_access disallow_metrics metrics_only metrics_path',
+    guarded: 'disallow_metrics metrics_only',
   }),
   profiling: keyTable({
     used: 'unauthenticated_in_flight_request_access',

@@ -1,6 +1,7 @@
 // Reads one `listener "tcp"` stanza.
 
 import type { HclValue } from '../../base/hcl/hcl-tree.ts';
+import type { MetricsAccess } from '../metrics-access.ts';
 import { isLoopback, parseCidr, parseHostPort, showHostPort } from './addresses.ts';
 import type { CustomResponseHeaders, HostPort, ListenerConfig, XForwardedForConfig } from './config.ts';
 import type { Findings } from './findings.ts';
@@ -64,20 +65,38 @@ export function readListener(
 function readBlocks(
   stanza: Stanza,
   findings: Findings,
-): Pick<ListenerConfig, 'openMetrics' | 'openInFlight'> {
+): Pick<ListenerConfig, 'openMetrics' | 'openInFlight' | 'metricsAccess'> {
   const isOn = { openMetrics: false, openInFlight: false };
+  let metricsAccess: MetricsAccess = { serves: 'all' };
   for (const [name, table] of Object.entries(LISTENER_BLOCKS)) {
     const entry = stanza.entry(name);
     if (!entry) continue;
     for (const body of bodies(entry.value, entry.key, findings)) {
       const block = new Stanza(`${stanza.title} ${name}`, body, table, findings);
+      if (name === 'telemetry') metricsAccess = readMetricsAccess(block);
       isOn.openMetrics ||= block.boolean('unauthenticated_metrics_access') ?? false;
       // Vault has the name in the singular in `profiling`, and in the plural in the block of its own.
       isOn.openInFlight ||= block.boolean('unauthenticated_in_flight_request_access') ?? false;
       isOn.openInFlight ||= block.boolean('unauthenticated_in_flight_requests_access') ?? false;
     }
   }
-  return isOn;
+  return { ...isOn, metricsAccess };
+}
+
+function readMetricsAccess(block: Stanza): MetricsAccess {
+  const none = block.boolean('disallow_metrics') ?? false;
+  const alone = block.boolean('metrics_only') ?? false;
+  const path = block.string('metrics_path');
+  if (none && alone) block.fault('metrics_only', 'metrics_only and disallow_metrics are both true; keep one');
+  if (path !== undefined && !alone) block.fault('metrics_path', 'metrics_path goes only with metrics_only');
+  if (path !== undefined && !/^\/[\w./-]{1,255}$/.test(path)) {
+    block.fault(
+      'metrics_path',
+      'metrics_path begins with a slash and has letters, digits and _ . - / after it',
+    );
+  }
+  if (alone) return { serves: 'alone', ...(path === undefined ? {} : { path }) };
+  return { serves: none ? 'none' : 'all' };
 }
 
 function readAddress(stanza: Stanza, key: string): HostPort | undefined {

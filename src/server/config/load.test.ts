@@ -109,6 +109,7 @@ test('the smallest config has every default filled in', async () => {
         customResponseHeaders: [],
         closedPaths: [],
         openMetrics: false,
+        metricsAccess: { serves: 'all' },
         openInFlight: false,
         unauthenticatedSealDetail: true,
       },
@@ -307,6 +308,12 @@ test('the telemetry stanza, and what a listener shows without a token', async ()
       address = "127.0.0.1:9000"
       tls_disable = true
       inflight_requests_logging { unauthenticated_in_flight_requests_access = true }
+      telemetry { disallow_metrics = true }
+    }
+    listener "tcp" {
+      address = "127.0.0.1:9100"
+      tls_disable = true
+      telemetry { metrics_only = "true" metrics_path = "/metrics" }
     }
     storage "inmem" {}
     telemetry {
@@ -320,7 +327,18 @@ test('the telemetry stanza, and what a listener shows without a token', async ()
   assert.deepEqual(open, [
     [true, true],
     [false, true],
+    [false, false],
   ]);
+  assert.deepEqual(
+    config.listeners.map(({ metricsAccess }) => metricsAccess),
+    [{ serves: 'all' }, { serves: 'none' }, { serves: 'alone', path: '/metrics' }],
+  );
+  const odd = (keys: string) =>
+    faults(`listener "tcp" { tls_disable = 1 telemetry { ${keys} } }\n${STORAGE}`);
+  assert.match((await odd('disallow_metrics = true metrics_only = true')).join(), /keep one/);
+  assert.match((await odd('metrics_path = "/metrics"')).join(), /only with metrics_only/);
+  assert.match((await odd('metrics_only = true metrics_path = "metrics?x"')).join(), /begins with a slash/);
+  assert.match((await odd('disalow_metrics = true')).join(), /too close to a security setting/);
   assert.deepEqual(config.telemetry, {
     prometheusRetentionMs: 0,
     disableHostname: false,

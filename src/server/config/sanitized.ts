@@ -75,7 +75,12 @@ function sanitizedListener(listener: ListenerConfig): JsonObject {
     cluster_address: showHostPort(listener.clusterAddress),
     max_request_duration: `${listener.maxRequestDurationMs / 1_000}s`,
     max_request_size: listener.maxRequestSizeBytes,
-    telemetry: { unauthenticated_metrics_access: listener.openMetrics },
+    telemetry: {
+      unauthenticated_metrics_access: listener.openMetrics,
+      disallow_metrics: listener.metricsAccess.serves === 'none',
+      metrics_only: listener.metricsAccess.serves === 'alone',
+      metrics_path: listener.metricsAccess.path ?? '',
+    },
     inflight_requests_logging: { unauthenticated_in_flight_requests_access: listener.openInFlight },
     tls_disable: tls.disabled,
     ...(tls.disabled

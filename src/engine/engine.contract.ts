@@ -23,8 +23,11 @@ export class HandClock implements Clock {
     return this.#now;
   }
 
-  async sleep(milliseconds: number): Promise<void> {
+  /** Takes no time, but lets others run: what sleeps between attempts must not hold up the test. */
+  async sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
     this.advance(milliseconds);
+    await new Promise((resolve) => setImmediate(resolve));
+    signal?.throwIfAborted();
   }
 
   advance(milliseconds: number): void {

@@ -10,6 +10,9 @@ import { readFields } from '../../engine/fields.ts';
 /** Longest path of a secret, bytes of UTF-8: a storage key, less room for the mount's own prefix. */
 export const PATH_BYTES_MAX = 1_700;
 
+/** Where version 1 keeps secrets: apart from version 2's records, so that a mount can be turned from one into the other. */
+export const PLAIN_PREFIX = 'plain/';
+
 export const LIST_FIELDS = {
   after: { type: 'string', help: 'List only names that sort after this one.', query: true },
   limit: { type: 'integer', help: 'At most so many names.', query: true },

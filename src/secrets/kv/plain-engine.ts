@@ -4,11 +4,8 @@ import { parseDuration } from '../../base/durations.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { Engine, EngineContext, Request, Response, View } from '../../engine/engine.ts';
-import { LIST_FIELDS, listFolder, nothingThere, secretPath } from './paths.ts';
+import { LIST_FIELDS, listFolder, nothingThere, PLAIN_PREFIX, secretPath } from './paths.ts';
 import { decodeSecret, encodeSecret } from './records.ts';
-
-/** Apart from version 2's records, so that a mount can be turned from one into the other. */
-const PREFIX = 'plain/';
 
 /** Vault: `KV Secrets Engine - Version 1 (API)`. A write replaces one record, so it needs no lock. */
 export function openPlain({ view, leaseTtl }: EngineContext): Engine {
@@ -20,10 +17,10 @@ export function openPlain({ view, leaseTtl }: EngineContext): Engine {
           read: (request) => read(view, request, leaseTtl().defaultSeconds),
           update: (request) => write(view, request),
           delete: (request) => remove(view, request),
-          list: (request) => listFolder(view, PREFIX, request),
+          list: (request) => listFolder(view, PLAIN_PREFIX, request),
         },
         fields: LIST_FIELDS,
-        exists: async (request) => (await view.get(PREFIX + secretPath(request))) !== undefined,
+        exists: async (request) => (await view.get(PLAIN_PREFIX + secretPath(request))) !== undefined,
         help: 'Reads, writes, deletes and lists secrets. A write replaces all of what was there.',
       },
     ],
@@ -32,7 +29,8 @@ export function openPlain({ view, leaseTtl }: EngineContext): Engine {
 
 async function read(view: View, request: Request, secondsDefault: number): Promise<Response> {
   // The mount itself holds no secret: to a reader that is a secret that is not there.
-  const record = request.params['path'] === '' ? undefined : await view.get(PREFIX + secretPath(request));
+  const record =
+    request.params['path'] === '' ? undefined : await view.get(PLAIN_PREFIX + secretPath(request));
   if (record === undefined) throw nothingThere();
   const data = decodeSecret(record);
   return { data, leaseSeconds: leaseSecondsOf(data, secondsDefault) };
@@ -43,12 +41,12 @@ async function write(view: View, request: Request): Promise<Response> {
   if (Object.keys(request.input).length === 0) {
     throw new LatchkeyError('bad_request', 'missing data fields');
   }
-  await view.put(PREFIX + path, encodeSecret(request.input));
+  await view.put(PLAIN_PREFIX + path, encodeSecret(request.input));
   return {};
 }
 
 async function remove(view: View, request: Request): Promise<Response> {
-  await view.delete(PREFIX + secretPath(request));
+  await view.delete(PLAIN_PREFIX + secretPath(request));
   return {};
 }
 

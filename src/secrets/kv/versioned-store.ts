@@ -25,6 +25,8 @@ export interface Update {
   readonly added?: Uint8Array;
   /** Versions whose data go. */
   readonly dropped?: readonly number[];
+  /** A record of version 1 of the engine, whose place the secret takes. */
+  readonly replaced?: string;
 }
 
 export class VersionedStore {
@@ -62,11 +64,12 @@ export class VersionedStore {
   }
 
   /** Metadata and data change in one batch; `dropped` must fit: see `dropInBatches`. */
-  async save(path: string, { metadata, added, dropped = [] }: Update): Promise<void> {
+  async save(path: string, { metadata, added, dropped = [], replaced }: Update): Promise<void> {
     const changes: ViewChange[] = [{ kind: 'put', path: METADATA + path, value: encodeMetadata(metadata) }];
     if (added !== undefined) {
       changes.push({ kind: 'put', path: versionPath(metadata, metadata.current), value: added });
     }
+    if (replaced !== undefined) changes.push({ kind: 'delete', path: replaced });
     await this.#view.write([...changes, ...dropsOf(metadata, dropped)]);
   }
 

@@ -1,6 +1,6 @@
 // Puts the local Azure together and starts it: this file alone names all its parts.
 
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,8 @@ import { aksHandler } from './aks/handler.ts';
 import { AksIssuer } from './aks/issuer.ts';
 import { Subscription } from './arm/domain.ts';
 import { armHandler } from './arm/handler.ts';
-import { makeCertificates } from './certificates.ts';
+
+import type { Certificates } from './certificates.ts';
 import { type Clock, MovableClock, systemClock } from './clock.ts';
 import { Directory } from './entra/directory.ts';
 import { Entra } from './entra/domain.ts';
@@ -31,6 +32,7 @@ import { peeker } from './peek.ts';
 import { RoleBook } from './rbac/domain.ts';
 import { DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import { makeShortcuts, type Shortcuts } from './shortcuts.ts';
+import { type Base, type Keeper, keep, prepareState } from './state/keeper.ts';
 
 export interface AzureOptions {
   /** Ports; 0, the default, takes any free one. */
@@ -40,6 +42,8 @@ export interface AzureOptions {
   proxyPort?: number;
   /** Also plays the public cloud's host names, for clients that are led here by the proxy or a hosts file. */
   intercept?: boolean;
+  /** A folder that outlives the process, kill -9 included; default: state in memory, gone with it. */
+  data?: string;
   /** Where to write the CA certificate; default: a fresh folder in the temporary directory, gone after close(). */
   caFile?: string;
   /** GUIDs; default: fresh ones. */
@@ -92,15 +96,32 @@ export interface Azure extends Shortcuts {
   /** Moves on tokens, validity, rotation and retention alike. */
   clock: MovableClock;
   machine: Machine;
+  /** All that is there now, private keys included, for restore(). A secret. */
+  snapshot(): string;
+  /** Puts everything back as it was; tokens and connections that are out stay. */
+  restore(snapshot: string): void;
+  /** Writes what the shortcuts have changed into the data folder; requests do it by themselves. */
+  save(): void;
   /** Stops everything; open and hanging connections are cut. */
   close(): Promise<void>;
 }
 
-/** Starts a local Azure on loopback. State is in memory and ends with it. Not for production. */
+/** Starts a local Azure on loopback. Without a data folder its state is in memory. Not for production. */
 export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const clock = new MovableClock(options.clock ?? systemClock);
-  const certificates = await makeCertificates({ intercept: options.intercept });
-  const parts = makeParts(options, clock, certificates.caPem);
+  const base = await prepareState(options);
+  try {
+    return await launch(options, clock, base);
+  } catch (error) {
+    base.folder?.close();
+    throw error;
+  }
+}
+
+async function launch(options: AzureOptions, clock: MovableClock, base: Base): Promise<Azure> {
+  const { certificates, folder } = base;
+  const parts = makeParts(options, clock, base);
+  const keeper = keep({ ...parts, clock }, base);
   const ca = await writeCa(options.caFile, certificates.caPem);
   const closing = new AbortController();
   // Each hanging request listens on it; there may be many, and that is no leak.
@@ -110,35 +131,13 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
   const close = async () => {
     closing.abort();
     await Promise.all(listeners.map((listener) => listener.close()));
+    keeper.save();
+    folder?.close();
     await ca.remove();
   };
   try {
-    const intercept = options.intercept === true;
-    const front: Front = { ...parts, clock, closing: closing.signal, intercept, peek: peeker(parts) };
-    const https = await listen({
-      port: options.port ?? 0,
-      tls: { key: certificates.leafKeyPem, cert: certificates.leafPem },
-      handle: httpsFront(front, services(parts, clock)),
-    });
-    listeners.push(https);
-    parts.entra.httpsPort = https.port;
-    parts.aks.httpsPort = https.port;
-    const imds = await listen({
-      port: options.imdsPort ?? 0,
-      handle: imdsFront(front, imdsHandler(parts.machine, parts.entra, parts.settings)),
-    });
-    listeners.push(imds);
-    const proxy = await listenAsProxy({
-      port: options.proxyPort ?? 0,
-      tunnel: (host, port) => tunnelTarget({ host, port }, https.port, intercept),
-      forward: (host, port) => forwardTarget({ host, port }, imds.port),
-    });
-    listeners.push(proxy);
-    const admin = await listen({
-      port: options.adminPort ?? 0,
-      handle: adminHandler({ ...parts, directory: parts.entra.directory, clock, token: adminToken }),
-    });
-    listeners.push(admin);
+    const house = { options, parts, clock, certificates, keeper, adminToken, closing: closing.signal };
+    const { https, imds, proxy, admin } = await openDoors(house, listeners);
     return {
       ...describe(parts, https.port),
       ...makeShortcuts({ ...parts, clock, port: https.port }),
@@ -149,13 +148,66 @@ export async function startAzure(options: AzureOptions = {}): Promise<Azure> {
       adminUrl: `http://127.0.0.1:${admin.port}`,
       adminToken,
       clock,
-      intercept,
+      intercept: options.intercept === true,
+      snapshot: keeper.snapshot,
+      restore: keeper.restore,
+      save: keeper.save,
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+interface House {
+  options: AzureOptions;
+  parts: Parts;
+  clock: MovableClock;
+  certificates: Certificates;
+  keeper: Keeper;
+  adminToken: string;
+  closing: AbortSignal;
+}
+
+/** Opens one door after the other; those that are open are in `listeners`, also when a later one fails. */
+async function openDoors(house: House, listeners: Listener[]) {
+  const { options, parts, clock, certificates, keeper, adminToken, closing } = house;
+  const intercept = options.intercept === true;
+  const opened = async (opening: Promise<Listener>) => {
+    const listener = await opening;
+    listeners.push(listener);
+    return listener;
+  };
+  const front: Front = { ...parts, clock, closing, intercept, peek: peeker(parts), save: keeper.save };
+  const https = await opened(
+    listen({
+      port: options.port ?? 0,
+      tls: { key: certificates.leafKeyPem, cert: certificates.leafPem },
+      handle: httpsFront(front, services(parts, clock)),
+    }),
+  );
+  parts.entra.httpsPort = https.port;
+  parts.aks.httpsPort = https.port;
+  await keeper.start();
+  Object.assign(parts.settings, options.settings);
+  const imds = await opened(
+    listen({
+      port: options.imdsPort ?? 0,
+      handle: imdsFront(front, imdsHandler(parts.machine, parts.entra, parts.settings)),
+    }),
+  );
+  const proxy = await opened(
+    listenAsProxy({
+      port: options.proxyPort ?? 0,
+      tunnel: (host, port) => tunnelTarget({ host, port }, https.port, intercept),
+      forward: (host, port) => forwardTarget({ host, port }, imds.port),
+    }),
+  );
+  const { directory } = parts.entra;
+  const handle = adminHandler({ ...parts, directory, clock, token: adminToken, save: keeper.save });
+  const admin = await opened(listen({ port: options.adminPort ?? 0, handle }));
+  return { https, imds, proxy, admin };
 }
 
 interface Parts {
@@ -170,11 +222,10 @@ interface Parts {
   settings: Settings;
 }
 
-function makeParts(options: AzureOptions, clock: Clock, caPem: string): Parts {
-  const tenantId = (options.tenantId ?? randomUUID()).toLowerCase();
-  const subscriptionId = (options.subscriptionId ?? randomUUID()).toLowerCase();
+function makeParts(options: AzureOptions, clock: Clock, base: Base): Parts {
+  const { tenantId, subscriptionId, saved } = base;
   const directory = new Directory();
-  const entra = new Entra(directory, new TokenIssuer(tenantId, clock), clock, caPem);
+  const entra = new Entra(directory, new TokenIssuer(tenantId, clock), clock, base.certificates.caPem);
   const machine = new Machine(directory);
   const settings = { ...DEFAULT_SETTINGS, ...options.settings };
   const roles = new RoleBook({
@@ -198,7 +249,7 @@ function makeParts(options: AzureOptions, clock: Clock, caPem: string): Parts {
     machine,
     roles,
     subscription,
-    operator: {
+    operator: saved?.operator ?? {
       clientId: principal.clientId,
       objectId: principal.objectId,
       clientSecret: directory.credentials.addSecret(principal.clientId).secret,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
-import { makeCertificates } from './certificates.ts';
+import { certificatesOf, keepAuthority, makeCertificates } from './certificates.ts';
 
 test('the leaf is signed by the CA and names all hosts; the CA may sign and nothing else is a CA', async () => {
   const { caPem, leafPem, leafKeyPem } = await makeCertificates();
@@ -40,4 +40,15 @@ test('the CA vouches for localhost and loopback alone, and for the public names 
     new X509Certificate(wide.leafPem).checkHost('login.microsoftonline.com'),
     'login.microsoftonline.com',
   );
+});
+
+test('a CA that is kept signs anew, as long as it fits', async () => {
+  const authority = await keepAuthority(undefined, false);
+  assert.equal(await keepAuthority(authority, false), authority);
+  assert.notEqual((await keepAuthority(authority, true)).certificatePem, authority.certificatePem);
+  const [first, second] = await Promise.all([certificatesOf(authority), certificatesOf(authority)]);
+  assert.equal(first.caPem, second.caPem);
+  assert.notEqual(first.leafPem, second.leafPem);
+  const { publicKey } = new X509Certificate(authority.certificatePem);
+  for (const { leafPem } of [first, second]) assert.ok(new X509Certificate(leafPem).verify(publicKey));
 });

@@ -1,4 +1,5 @@
-// A certificate authority that lives for one run: its private key is not extractable and never leaves this memory.
+// A certificate authority. Mostly it lives for one run: its private key is not extractable and never leaves this memory.
+// One that is to be kept lies in the state's file.
 
 // @peculiar/x509 does not load without this polyfill.
 import 'reflect-metadata';
@@ -24,9 +25,24 @@ export interface CertificateOptions {
   intercept?: boolean;
 }
 
+/** A CA that can be kept, so that clients need not be told of a new one at each start. */
+export interface CertificateAuthority {
+  certificatePem: string;
+  /** PKCS#8, PEM. A secret. */
+  keyPem: string;
+  intercept: boolean;
+}
+
 /** What the CA may vouch for, whoever gets hold of it: names at and below these (RFC 5280 4.2.1.10). */
 const LOCAL_TREES = ['localhost'];
 const PUBLIC_TREES = [...PUBLIC_HOSTS.entra, PUBLIC_HOSTS.arm, PUBLIC_HOSTS.graph, PUBLIC_HOSTS.vaultSuffix];
+/** A kept CA that ends sooner than this is not used again. */
+const RENEW_MS = 30 * DAY_MS;
+
+interface Authority {
+  certificate: x509.X509Certificate;
+  privateKey: CryptoKey;
+}
 
 /**
  * Makes a CA and one leaf for localhost, *.vault.localhost, 127.0.0.1 and ::1. EC P-256, valid from an hour ago
@@ -34,38 +50,70 @@ const PUBLIC_TREES = [...PUBLIC_HOSTS.entra, PUBLIC_HOSTS.arm, PUBLIC_HOSTS.grap
  * authorityKeyIdentifier on the leaf.
  */
 export async function makeCertificates(options: CertificateOptions = {}): Promise<Certificates> {
+  const intercept = options.intercept === true;
+  return makeLeaf(await makeAuthority(intercept, false), intercept);
+}
+
+/** A CA to keep: the one that was kept, as long as it fits and lasts, or a new one. */
+export async function keepAuthority(
+  kept: CertificateAuthority | undefined,
+  intercept: boolean,
+): Promise<CertificateAuthority> {
+  const ends = kept && new x509.X509Certificate(kept.certificatePem).notAfter.getTime();
+  if (kept && kept.intercept === intercept && Number(ends) > Date.now() + RENEW_MS) return kept;
+  const { certificate, privateKey } = await makeAuthority(intercept, true);
+  const key = await webcrypto.subtle.exportKey('pkcs8', privateKey);
+  return {
+    certificatePem: `${certificate.toString('pem')}\n`,
+    keyPem: x509.PemConverter.encode(key, 'PRIVATE KEY'),
+    intercept,
+  };
+}
+
+/** A fresh leaf of a kept CA. */
+export async function certificatesOf(authority: CertificateAuthority): Promise<Certificates> {
+  const key = x509.PemConverter.decodeFirst(authority.keyPem);
+  const privateKey = await webcrypto.subtle.importKey('pkcs8', key, ALGORITHM, false, ['sign']);
+  const certificate = new x509.X509Certificate(authority.certificatePem);
+  return makeLeaf({ certificate, privateKey }, authority.intercept);
+}
+
+async function makeAuthority(intercept: boolean, extractable: boolean): Promise<Authority> {
   const notBefore = new Date(Date.now() - 3_600_000);
-  const notAfter = new Date(notBefore.getTime() + LIFETIME_MS);
-  const [caKeys, leafKeys] = await Promise.all([generateKeys(false), generateKeys(true)]);
-  const caName = `CN=Local Azure CA ${crypto.randomUUID().slice(0, 8)}, O=azure-emulator (not for production)`;
-  const ca = await x509.X509CertificateGenerator.createSelfSigned({
+  const keys = await generateKeys(extractable);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: caName,
+    name: `CN=Local Azure CA ${crypto.randomUUID().slice(0, 8)}, O=azure-emulator (not for production)`,
     notBefore,
-    notAfter,
+    notAfter: new Date(notBefore.getTime() + LIFETIME_MS),
     signingAlgorithm: ALGORITHM,
-    keys: caKeys,
+    keys,
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(caKeys.publicKey),
-      nameConstraints(options.intercept ? [...LOCAL_TREES, ...PUBLIC_TREES] : LOCAL_TREES),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      nameConstraints(intercept ? [...LOCAL_TREES, ...PUBLIC_TREES] : LOCAL_TREES),
     ],
   });
+  return { certificate, privateKey: keys.privateKey };
+}
+
+async function makeLeaf({ certificate, privateKey }: Authority, intercept: boolean): Promise<Certificates> {
+  const keys = await generateKeys(true);
   const leaf = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
     subject: 'CN=localhost',
-    issuer: caName,
-    notBefore,
-    notAfter,
+    issuer: certificate.subject,
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
     signingAlgorithm: ALGORITHM,
-    publicKey: leafKeys.publicKey,
-    signingKey: caKeys.privateKey,
-    extensions: await leafExtensions(ca, leafKeys.publicKey, options.intercept === true),
+    publicKey: keys.publicKey,
+    signingKey: privateKey,
+    extensions: await leafExtensions(certificate, keys.publicKey, intercept),
   });
-  const leafKey = await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey);
+  const leafKey = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
   return {
-    caPem: `${ca.toString('pem')}\n`,
+    caPem: `${certificate.toString('pem')}\n`,
     leafPem: `${leaf.toString('pem')}\n`,
     leafKeyPem: x509.PemConverter.encode(leafKey, 'PRIVATE KEY'),
   };

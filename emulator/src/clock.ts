@@ -10,14 +10,15 @@ export const systemClock: Clock = { now: () => Date.now() };
 /** The emulator's one clock: tokens, validity, rotation and soft delete follow it, and it can be moved on. */
 export class MovableClock implements Clock {
   readonly #base: Clock;
-  #ahead = 0;
+  /** How far it has been moved on, milliseconds. */
+  aheadMs = 0;
 
   constructor(base: Clock) {
     this.#base = base;
   }
 
   now(): number {
-    return this.#base.now() + this.#ahead;
+    return this.#base.now() + this.aheadMs;
   }
 
   /** Seconds, not negative: time goes on, never back. Throws RangeError. */
@@ -25,7 +26,7 @@ export class MovableClock implements Clock {
     if (!(seconds >= 0 && seconds <= ADVANCE_SECONDS_MAX)) {
       throw new RangeError(`the clock can be moved on by 0 to ${ADVANCE_SECONDS_MAX} seconds`);
     }
-    this.#ahead += seconds * 1000;
+    this.aheadMs += seconds * 1000;
   }
 }
 

@@ -20,7 +20,7 @@ export interface FaultSpec {
   /** How many requests it hits; absent: until cleared. */
   count?: number;
   /** How many requests it lets pass first. */
-  skip?: number;
+  letPass?: number;
   /** 1–100: how many in a hundred it hits, by seeded dice; absent: all. */
   percent?: number;
   /** For `delay`: milliseconds. */
@@ -92,7 +92,7 @@ export class FaultBook {
       if (fault.target !== target.toLowerCase() || !concerns(fault, seen)) continue;
       if (fault.count !== undefined && fault.hits >= fault.count) continue;
       fault.met++;
-      if (fault.met <= (fault.skip ?? 0)) continue;
+      if (fault.met <= (fault.letPass ?? 0)) continue;
       if (fault.percent !== undefined && this.#throw() >= fault.percent) continue;
       fault.hits++;
       met.push({ ...fault });
@@ -124,7 +124,7 @@ function check(spec: FaultSpec): void {
   if (!['refuse', 'delay', 'hang', 'status'].includes(spec.kind))
     throw new RangeError(`unknown kind ${spec.kind}`);
   checkWhole('count', spec.count, 1, 1_000_000);
-  checkWhole('skip', spec.skip, 0, 1_000_000);
+  checkWhole('letPass', spec.letPass, 0, 1_000_000);
   checkWhole('percent', spec.percent, 1, 100);
   checkWhole('delayMs', spec.delayMs, 0, 600_000);
   checkWhole('status', spec.status, 400, 599);

@@ -13,6 +13,8 @@ export interface Front {
   /** Whether the public cloud's host names are played as well. */
   intercept: boolean;
   peek: Peek;
+  /** Writes what has changed to the disk, where there is a folder for it. */
+  save(): void;
   /** Aborts when the emulator closes: delays and hangs end then. */
   closing: AbortSignal;
 }
@@ -86,6 +88,8 @@ async function guarded(
     return 'drop';
   }
   const answer = await handle();
+  // Reading changes nothing but what time has brought about, and that comes about again.
+  if (request.method !== 'GET' && request.method !== 'HEAD') front.save();
   if (answer === 'drop') record('dropped');
   else record(decisionOf(answer.status), answer.status);
   return answer;

@@ -91,8 +91,8 @@ test('a fault of one action leaves the others alone', async () => {
   assert.equal(await arm('/subscriptions'), 200);
 });
 
-test('a fault skips, and hits by percentage the same way for the same seed', async () => {
-  azure.faults.add({ target: VAULT, kind: 'status', status: 500, skip: 2, count: 1 });
+test('a fault lets some pass, and hits by percentage the same way for the same seed', async () => {
+  azure.faults.add({ target: VAULT, kind: 'status', status: 500, letPass: 2, count: 1 });
   const seen: number[] = [];
   for (let call = 0; call < 4; call++) seen.push(await statusOf(client.getSecret('s')));
   assert.deepEqual(seen, [200, 200, 500, 200]);
@@ -120,7 +120,7 @@ async function own7() {
 for (const [name, value] of [
   ['percent', 0],
   ['percent', 101],
-  ['skip', -1],
+  ['letPass', -1],
   ['action', 7],
   ['principalId', {}],
 ] as const) {

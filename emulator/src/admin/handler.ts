@@ -22,6 +22,7 @@ export interface AdminParts {
   directory: Directory;
   aks: AksIssuer;
   clock: MovableClock;
+  save(): void;
 }
 
 type Act = (parts: AdminParts, request: Request, argument: string) => Reply | Promise<Reply>;
@@ -62,7 +63,9 @@ export function adminHandler(parts: AdminParts): (request: Request) => Promise<R
     const found = findRoute(request);
     if (!found) return refusal(404, `There is no ${request.method} ${request.path} on the admin port.`);
     try {
-      return await found.act(parts, request, found.argument);
+      const reply = await found.act(parts, request, found.argument);
+      if (request.method !== 'GET') parts.save();
+      return reply;
     } catch (error) {
       if (error instanceof RangeError) return refusal(400, error.message);
       if (error instanceof ServiceError) return refusal(error.status, error.message);
@@ -91,7 +94,7 @@ function addFault({ faults }: AdminParts, request: Request): Reply {
     'principalId',
     'action',
     'percent',
-    'skip',
+    'letPass',
     'count',
     'delayMs',
     'status',

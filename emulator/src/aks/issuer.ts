@@ -1,6 +1,6 @@
 // Plays the OIDC issuer of one AKS cluster: signs the tokens that a kubelet projects into its pods.
 
-import { createHash, type KeyObject, randomUUID } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject, randomUUID } from 'node:crypto';
 import { exportJWK, type JWK, SignJWT } from 'jose';
 import { type Clock, epochSeconds } from '../clock.ts';
 import { FEDERATED_AUDIENCE } from '../entra/credentials.ts';
@@ -27,12 +27,13 @@ const NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 export class AksIssuer {
   /** Path of the issuer, no slash at either end. */
-  readonly path: string;
+  path: string;
   /** Known once the listener is bound. */
   httpsPort = 0;
   readonly #clock: Clock;
   /** Made at the first use: most tests need none. */
   #key: Promise<SigningKey> | undefined;
+  #privateKey: KeyObject | undefined;
 
   constructor(tenantId: string, clock: Clock) {
     this.path = `aks/${tenantId}/${randomUUID()}`;
@@ -86,16 +87,33 @@ export class AksIssuer {
   /** From now on tokens are signed with a new key, and the old ones are no longer believed. */
   rotateKey(): void {
     this.#key = undefined;
+    this.#privateKey = undefined;
+  }
+
+  dump() {
+    return { path: this.path, privateKey: this.#privateKey };
+  }
+
+  load({ path, privateKey }: ReturnType<AksIssuer['dump']>): void {
+    this.path = path;
+    this.#privateKey = privateKey;
+    this.#key = privateKey && describeKey(privateKey);
   }
 
   #signingKey(): Promise<SigningKey> {
-    this.#key ??= makeKey();
+    this.#key ??= this.#makeKey();
     return this.#key;
+  }
+
+  async #makeKey(): Promise<SigningKey> {
+    const { privateKey } = await generateRsaKey(2048);
+    this.#privateKey = privateKey;
+    return describeKey(privateKey);
   }
 }
 
-async function makeKey(): Promise<SigningKey> {
-  const { privateKey, publicKey } = await generateRsaKey(2048);
+async function describeKey(privateKey: KeyObject): Promise<SigningKey> {
+  const publicKey = createPublicKey(privateKey);
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const kid = createHash('sha256').update(spki).digest('base64url');
   return { privateKey, jwk: { ...(await exportJWK(publicKey)), use: 'sig', alg: 'RS256', kid } };

@@ -245,6 +245,20 @@ export class Subscription {
     return { assignment, created: true };
   }
 
+  dump() {
+    return { groups: this.groups(), identities: this.identities(), vaults: this.vaults.dump() };
+  }
+
+  load(state: ReturnType<Subscription['dump']>): void {
+    this.#groups.clear();
+    for (const group of state.groups) this.#groups.set(group.name.toLowerCase(), group);
+    this.#identities.clear();
+    for (const identity of state.identities) {
+      this.#identities.set(`${identity.resourceGroup}/${identity.name}`.toLowerCase(), identity);
+    }
+    this.vaults.load(state.vaults);
+  }
+
   /** A scope may be this subscription, a group, a resource in it or an object in a vault; it must exist. */
   checkScope(scope: string): void {
     if (!covers(this.id, scope)) throw subscriptionNotFound(scope.split('/')[2] ?? '');

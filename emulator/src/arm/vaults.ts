@@ -126,6 +126,30 @@ export class VaultBook {
     }
     this.#deleted.delete(name.toLowerCase());
   }
+
+  dump() {
+    return { live: this.list().map(dumpVault), deleted: this.listDeleted().map(dumpVault) };
+  }
+
+  load(state: ReturnType<VaultBook['dump']>): void {
+    for (const [vaults, saved] of [
+      [this.#vaults, state.live],
+      [this.#deleted, state.deleted],
+    ] as const) {
+      vaults.clear();
+      for (const { secrets, keys, ...vault } of saved) {
+        vaults.set(vault.name.toLowerCase(), {
+          ...vault,
+          secrets: new SecretStore(this.#clock).load(secrets),
+          keys: new KeyStore(this.#clock).load(keys),
+        });
+      }
+    }
+  }
+}
+
+function dumpVault({ secrets, keys, ...vault }: Vault) {
+  return { ...vault, secrets: secrets.dump(), keys: keys.dump() };
 }
 
 function invalidName(name: string): ServiceError {

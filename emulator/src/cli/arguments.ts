@@ -14,6 +14,7 @@ export const USAGE = `azure-emulator start [options]   a local Azure on loopback
   --host <address>         only a loopback address is accepted (default 127.0.0.1)
   --intercept              also play the public cloud's host names (login.microsoftonline.com, *.vault.azure.net …)
                            for clients behind the proxy
+  --data <folder>          where the state outlives the process, kill -9 included (default: memory)
   --ca-file <path>         where to write the CA certificate (default: a temporary file)
   --credentials-file <path>  where to write addresses, the operator's client secret and the admin token, mode 0600
                            (default: a folder of your own in the temporary directory)
@@ -63,6 +64,7 @@ export function parse(args: string[]) {
         'admin-port': { type: 'string', default: '0' },
         host: { type: 'string', default: '127.0.0.1' },
         intercept: { type: 'boolean', default: false },
+        data: { type: 'string' },
         'ca-file': { type: 'string' },
         'credentials-file': { type: 'string' },
         'tenant-id': { type: 'string' },

@@ -16,6 +16,7 @@ export async function start(values: Values): Promise<void> {
     proxyPort: readPort('proxy-port', values['proxy-port']),
     adminPort: readPort('admin-port', values['admin-port']),
     intercept: values.intercept,
+    data: values.data,
     caFile: values['ca-file'],
     tenantId: readGuid('tenant-id', values['tenant-id']),
     subscriptionId: readGuid('subscription-id', values['subscription-id']),
@@ -24,12 +25,11 @@ export async function start(values: Values): Promise<void> {
   const { startAzure } = await import('../index.ts');
   const azure = await startAzure(options);
   const stopped = stopSignal();
-  const ownFile = values['credentials-file'] === undefined;
   let credentialsFile: string | undefined;
   try {
     credentialsFile = values['credentials-file'] ?? (await defaultCredentialsFile());
     await writeCredentials(credentialsFile, azure);
-    if (!values.quiet) note(credentialsFile, ownFile);
+    if (!values.quiet) note(values, credentialsFile);
     process.stdout.write(`${JSON.stringify(addressesOf(azure, credentialsFile))}\n`);
     await stopped;
   } finally {
@@ -38,10 +38,10 @@ export async function start(values: Values): Promise<void> {
   }
 }
 
-function note(credentialsFile: string, ownFile: boolean): void {
-  const option = ownFile ? '' : ` --credentials-file ${credentialsFile}`;
+function note(values: Values, credentialsFile: string): void {
+  const option = values['credentials-file'] === undefined ? '' : ` --credentials-file ${credentialsFile}`;
   process.stderr.write(
-    `azure-emulator: a local Azure for tests; NOT for production. State ends with this process.\n` +
+    `azure-emulator: a local Azure for tests; NOT for production.${values.data === undefined ? ' State ends with this process.' : ''}\n` +
       `azure-emulator: secrets are in ${credentialsFile}; try: azure-emulator exec${option} -- az group list\n`,
   );
 }

@@ -136,6 +136,15 @@ export class CredentialBook {
     return entry.federated.length < before;
   }
 
+  dump(): [clientId: string, entry: Entry][] {
+    return [...this.#entries];
+  }
+
+  load(entries: [clientId: string, entry: Entry][]): void {
+    this.#entries.clear();
+    for (const [clientId, entry] of entries) this.#entries.set(clientId, entry);
+  }
+
   forget(clientId: string): void {
     this.#entries.delete(clientId.toLowerCase());
   }

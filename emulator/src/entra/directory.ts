@@ -103,6 +103,25 @@ export class Directory {
     return this.applications().find((application) => application.clientId === wanted);
   }
 
+  dump() {
+    return {
+      principals: this.principals(),
+      applications: this.applications(),
+      administrators: [...this.administrators],
+      credentials: this.credentials.dump(),
+    };
+  }
+
+  load(state: ReturnType<Directory['dump']>): void {
+    this.#principals.clear();
+    for (const principal of state.principals) this.#put(principal);
+    this.#applications.clear();
+    for (const application of state.applications) this.#applications.set(application.objectId, application);
+    this.administrators.clear();
+    for (const objectId of state.administrators) this.administrators.add(objectId);
+    this.credentials.load(state.credentials);
+  }
+
   #put(principal: ServicePrincipal): ServicePrincipal {
     this.#principals.set(principal.objectId, principal);
     return principal;

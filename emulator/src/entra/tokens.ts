@@ -1,6 +1,6 @@
 // Signs and checks access tokens: RS256 JWTs with the v1 claims that Key Vault and ARM look at.
 
-import { createHash, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
+import { createHash, createPublicKey, generateKeyPair, type KeyObject, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { compactVerify, exportJWK, type JWK, SignJWT } from 'jose';
 import { type Clock, epochSeconds } from '../clock.ts';
@@ -50,14 +50,34 @@ export class TokenIssuer {
   readonly tenantId: string;
   readonly #clock: Clock;
   /** Made in the background from the start: 2048-bit RSA takes longer than everything else together. */
-  readonly #key: Promise<SigningKey>;
+  #key: Promise<SigningKey>;
+  #privateKey: KeyObject | undefined;
 
   constructor(tenantId: string, clock: Clock) {
     this.tenantId = tenantId;
     this.#clock = clock;
     this.#key = makeKey();
-    // A failure shows at the first use; here it must not end the process as an unhandled rejection.
-    this.#key.catch(() => undefined);
+    this.#key.then(
+      ({ privateKey }) => {
+        this.#privateKey ??= privateKey;
+      },
+      // A failure shows at the first use; here it must not end the process as an unhandled rejection.
+      () => undefined,
+    );
+  }
+
+  /** The key that signs; undefined until it is made. */
+  dump(): KeyObject | undefined {
+    return this.#privateKey;
+  }
+
+  load(privateKey: KeyObject): void {
+    this.#privateKey = privateKey;
+    this.#key = describeKey(privateKey);
+  }
+
+  async ready(): Promise<void> {
+    await this.#key;
   }
 
   /** The `iss` of access tokens; not the issuer of the discovery document, which MSAL ties to the host. */
@@ -129,7 +149,11 @@ export class TokenIssuer {
 }
 
 async function makeKey(): Promise<SigningKey> {
-  const { privateKey, publicKey } = await promisify(generateKeyPair)('rsa', { modulusLength: 2048 });
+  return describeKey((await promisify(generateKeyPair)('rsa', { modulusLength: 2048 })).privateKey);
+}
+
+async function describeKey(privateKey: KeyObject): Promise<SigningKey> {
+  const publicKey = createPublicKey(privateKey);
   const spki = publicKey.export({ type: 'spki', format: 'der' });
   const keyId = createHash('sha1').update(spki).digest('base64url');
   const jwk = { ...(await exportJWK(publicKey)), use: 'sig', alg: 'RS256', kid: keyId, x5t: keyId };

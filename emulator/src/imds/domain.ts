@@ -13,7 +13,7 @@ export interface IdentitySelector {
 export class Machine {
   readonly #directory: Directory;
   readonly #attached = new Set<string>();
-  readonly systemAssigned: ServicePrincipal;
+  systemAssigned: ServicePrincipal;
 
   constructor(directory: Directory) {
     this.#directory = directory;
@@ -31,6 +31,19 @@ export class Machine {
   /** Returns whether it was attached. */
   detach(objectId: string): boolean {
     return this.#attached.delete(objectId.toLowerCase());
+  }
+
+  dump() {
+    return { attached: [...this.#attached], systemAssigned: this.systemAssigned.objectId };
+  }
+
+  /** After the directory has been loaded. */
+  load(state: ReturnType<Machine['dump']>): void {
+    const own = this.#directory.byObjectId(state.systemAssigned);
+    if (!own) throw new Error("the machine's own identity is not in the directory");
+    this.systemAssigned = own;
+    this.#attached.clear();
+    for (const objectId of state.attached) this.#attached.add(objectId);
   }
 
   /** Attached identities that still exist. */

@@ -111,6 +111,16 @@ export class ObjectStore<Version extends ObjectVersion> {
     this.#objects.delete(this.deleted(name).name.toLowerCase());
   }
 
+  dump(): VaultObject<Version>[] {
+    return [...this.#objects.values()];
+  }
+
+  load(objects: VaultObject<Version>[]): this {
+    this.#objects.clear();
+    for (const object of objects) this.#objects.set(object.name.toLowerCase(), object);
+    return this;
+  }
+
   /** Throws 409 while the name is soft-deleted. */
   protected checkName(name: string): void {
     if (this.#objects.get(name.toLowerCase())?.deletedAt !== undefined) {

@@ -124,6 +124,18 @@ export class RoleBook {
     return [...this.#assignments.values()];
   }
 
+  dump() {
+    return { assignments: this.list(), customRoles: [...this.#customRoles.values()] };
+  }
+
+  load(state: ReturnType<RoleBook['dump']>): void {
+    this.#fading = [];
+    this.#assignments.clear();
+    for (const assignment of state.assignments) this.#assignments.set(assignment.name, assignment);
+    this.#customRoles.clear();
+    for (const role of state.customRoles) this.#customRoles.set(role.name, role);
+  }
+
   #drop(assignment: RoleAssignment): boolean {
     const removedAt = this.#propagation.now();
     if (this.#propagation.delayMs() > 0) this.#fading.push({ assignment, removedAt });

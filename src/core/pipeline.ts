@@ -85,7 +85,8 @@ async function whileMounted<T>(parts: PipelineParts, recorded: Recorded, act: ()
   const mounted = authenticated.located.found?.mounted;
   if (mounted === undefined) return act();
   using _inside = await orRecord(parts, authenticated, async () => mounted.enter());
-  return act();
+  // Awaited here: else it would be out again before it has begun.
+  return await act();
 }
 
 function handle(parts: PipelineParts, recorded: Recorded): Promise<Handled> {

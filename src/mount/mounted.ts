@@ -12,7 +12,7 @@ export class Mounted {
   #entry: MountEntry;
   #inside = 0;
   #refusal: LatchkeyError | undefined;
-  #emptied: (() => void) | undefined;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(entry: MountEntry, engine: Engine) {
     this.#entry = entry;
@@ -39,7 +39,7 @@ export class Mounted {
     return {
       [Symbol.dispose]: () => {
         this.#inside -= 1;
-        if (this.#inside === 0) this.#emptied?.();
+        if (this.#inside === 0) for (const emptied of this.#waiting.splice(0)) emptied();
       },
     };
   }
@@ -49,12 +49,11 @@ export class Mounted {
     this.#refusal = refusal;
     if (this.#inside === 0) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#emptied = resolve;
+    this.#waiting.push(resolve);
     return promise;
   }
 
   reopen(): void {
     this.#refusal = undefined;
-    this.#emptied = undefined;
   }
 }

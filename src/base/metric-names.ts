@@ -44,6 +44,11 @@ export const METRICS = {
   'barrier.put': summary('a write through the barrier, encryption included'),
   'barrier.list': summary('a listing through the barrier'),
   'barrier.delete': summary('a deletion through the barrier'),
+  '{storage}.get': summary('a read of the storage itself, by its type'),
+  '{storage}.list': summary('a listing of the storage itself, by its type'),
+  '{storage}.put': summary(
+    'an atomic batch of changes in the storage itself, by its type, until it is durable',
+  ),
   'route.{operation}.{mount}': summary('the work of one mount, by operation'),
   'audit.log_request': summary('writing a request to the audit devices'),
   'audit.log_response': summary('writing an answer to the audit devices'),
@@ -85,6 +90,16 @@ export const METRICS = {
     help: '1 for the state in which this node is, 0 for the others',
     labels: ['state'],
     isPublic: true,
+  },
+  'latchkey.active_reachable': {
+    kind: 'gauge',
+    help: '1 while this node leads or hears the active one, else 0',
+    isPublic: true,
+  },
+  'latchkey.storage.errors_total': {
+    kind: 'counter',
+    help: 'operations of the storage that failed; fenced is a node that had lost the lead and was stopped',
+    labels: ['operation', 'code'],
   },
   'latchkey.unseal.state': {
     kind: 'gauge',

@@ -24,8 +24,13 @@ export interface Metrics {
 }
 
 /** Measures `act`, however it ends. */
-export async function timed<T>(metrics: Metrics, name: MetricName, act: () => Promise<T>): Promise<T> {
-  using _ = metrics.time(name);
+export async function timed<T>(
+  metrics: Metrics,
+  name: MetricName,
+  act: () => Promise<T>,
+  labels?: Labels,
+): Promise<T> {
+  using _ = metrics.time(name, labels);
   return await act();
 }
 

@@ -10,6 +10,8 @@ export interface NodeFacts {
   readonly isInitialized: boolean;
   readonly isUnsealed: boolean;
   readonly isActive: boolean;
+  /** On a standby: the active node answered lately. */
+  readonly hearsActive: boolean;
   /** Empty while it is not known. */
   readonly clusterName: string;
   readonly unsealState: UnsealState;
@@ -46,6 +48,10 @@ export function nodeReadings(facts: NodeFacts): readonly Reading[] {
     },
     ...oneOf('latchkey.node_state', NODE_STATES, nodeState(facts)),
     ...oneOf('latchkey.unseal.state', UNSEAL_STATES, facts.unsealState),
+    {
+      name: 'latchkey.active_reachable',
+      value: Number(facts.isUnsealed && (facts.isActive || facts.hearsActive)),
+    },
     { name: 'latchkey.unseal.attempts', value: fault?.attempts ?? 0 },
     { name: 'latchkey.unseal.state_seconds', value: facts.secondsInState },
     { name: 'runtime.alloc_bytes', value: process.memoryUsage().heapUsed },

@@ -57,7 +57,7 @@ export class Node implements CallHandler, NodePort {
     this.#parts = { ...parts, seal: this.#seal };
     this.#inFlight = new InFlight(clock);
     this.#cors = new CorsReader(clock);
-    this.#door = new StoreDoor(parts.openStorage, random, clock);
+    this.#door = new StoreDoor(parts.openStorage, random, clock, metrics);
     this.#unsealer = new Unsealer({
       door: this.#door,
       seal: this.#seal,
@@ -366,6 +366,7 @@ export class Node implements CallHandler, NodePort {
       isInitialized: record !== undefined,
       isUnsealed: unsealer.session !== undefined,
       isActive: this.isActive,
+      hearsActive: this.#follower.reachable,
       clusterName: record?.clusterName ?? '',
       unsealState: unsealer.state,
       secondsInState: unsealer.secondsInState,

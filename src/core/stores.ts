@@ -2,9 +2,11 @@
 
 import { Barrier } from '../barrier/barrier.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import type { Election } from '../storage/election.ts';
 import type { Storage } from '../storage/storage.ts';
+import { MeasuredStorage } from './measured-storage.ts';
 
 export interface Stores {
   readonly storage: Storage;
@@ -19,13 +21,15 @@ export class StoreDoor {
   readonly #openStorage: OpenStorage;
   readonly #random: Random;
   readonly #clock: Clock;
+  readonly #metrics: Metrics;
   #stores: Stores | undefined;
   #opening: Promise<Stores> | undefined;
 
-  constructor(openStorage: OpenStorage, random: Random, clock: Clock) {
+  constructor(openStorage: OpenStorage, random: Random, clock: Clock, metrics: Metrics) {
     this.#openStorage = openStorage;
     this.#random = random;
     this.#clock = clock;
+    this.#metrics = metrics;
   }
 
   /** Undefined until the storage was opened. */
@@ -43,7 +47,8 @@ export class StoreDoor {
   }
 
   async #openOnce(): Promise<Stores> {
-    const { storage, election } = await this.#openStorage();
+    const { storage: opened, election } = await this.#openStorage();
+    const storage = new MeasuredStorage(opened, this.#metrics);
     const barrier = new Barrier({ storage, random: this.#random, clock: this.#clock });
     this.#stores = { storage, election, barrier };
     return this.#stores;

@@ -113,6 +113,7 @@ describe('on the active node', { timeout: 60_000 }, () => {
     assert.equal(metrics.value('vault_expire_num_irrevocable_leases'), 0);
     assert.ok(grew('vault_token_lookup_count') >= 4);
     assert.equal(metrics.state('latchkey_node_state'), 'active');
+    assert.ok(grew('vault_inmem_put_count') >= 1 && grew('vault_inmem_get_count') >= 1);
     assert.ok((metrics.value('process_resident_memory_bytes') ?? 0) > 1e7);
     assert.ok((metrics.value('nodejs_heap_size_used_bytes') ?? 0) > 1e6);
   });
@@ -121,7 +122,7 @@ describe('on the active node', { timeout: 60_000 }, () => {
     const metrics = await scrape(server.address, 'root');
     const specs: readonly (readonly [string, MetricSpec])[] = Object.entries(METRICS);
     for (const [name, spec] of specs) {
-      if (spec.kind === 'gauge' || name.includes('{')) continue;
+      if (spec.kind === 'gauge' || spec.labels !== undefined || name.includes('{')) continue;
       const full = `${name.startsWith('latchkey') ? '' : 'vault_'}${name.replace(/\W/g, '_')}`;
       const shown = metrics.value(spec.kind === 'summary' ? `${full}_count` : full);
       assert.ok(shown !== undefined, full);
@@ -177,6 +178,19 @@ describe('on the active node', { timeout: 60_000 }, () => {
     assert.match(text, /^vault_route_(update|create)_team_a_kv__count 1$/m);
     assert.ok(!text.includes('nowhere'));
   });
+
+  test('a node that found nobody to lead shows the public part to everybody', async () => {
+    await server.client.write('sys/step-down', {});
+    const { value: metrics } = await until('the node to stand by', async () => {
+      const { status, text } = await ask(server.address, PROMETHEUS);
+      return status === 200 ? new Exposition(text) : undefined;
+    });
+    assert.equal(metrics.state('latchkey_node_state'), 'standby');
+    assert.equal(metrics.value('vault_core_unsealed'), 1);
+    assert.equal(metrics.value('latchkey_active_reachable'), 0);
+    assert.equal(metrics.value('vault_core_handle_request_count'), undefined);
+    assert.equal(metrics.value('process_resident_memory_bytes'), undefined);
+  });
 });
 
 describe('in every state', { timeout: 120_000 }, () => {
@@ -228,6 +242,16 @@ describe('in every state', { timeout: 120_000 }, () => {
     assert.ok((following.value('process_resident_memory_bytes') ?? 0) > 0, 'all of it, not the public part');
     const wrapped = await ask(standby.address, PROMETHEUS, rootToken, { 'x-vault-wrap-ttl': '60s' });
     assert.equal(wrapped.status, 400);
+    assert.equal(following.value('latchkey_active_reachable'), 1);
+    await active.client.withToken(rootToken).write('sys/step-down', {});
+    const { value: former } = await until('the other to lead', async () => {
+      const now = await scrape(active.address, rootToken).catch(() => undefined);
+      return now?.value('vault_core_step_down_count') === 1 ? now : undefined;
+    });
+    assert.equal(former.state('latchkey_node_state'), 'standby');
+    assert.equal(former.value('vault_core_leadership_lost_count'), 1);
+    assert.equal(former.value('vault_core_post_unseal_count'), 1);
+    assert.equal(former.value('vault_core_pre_seal_count'), 1);
   });
 
   test('sealed by a fault: the cause as labels, no token asked, and nothing that seal-status hides', async () => {

@@ -1,13 +1,23 @@
 // `npm run demo`: tells the story step by step, then stays up until Ctrl-C. With --once it checks, clears up and ends.
+// With --storage postgresql the clusters lie in a PostgreSQL server that is started for it.
 
-import { Stage } from './stage.ts';
+import { parseArgs } from 'node:util';
+import { DEMO_STORAGES, Stage } from './stage.ts';
 import { STORY } from './story.ts';
 
 const FIRST_PORT = 8200;
-const once = process.argv.includes('--once');
+const { values: options } = parseArgs({
+  options: { once: { type: 'boolean', default: false }, storage: { type: 'string', default: 'lmdb' } },
+});
+const { once } = options;
+const storage = DEMO_STORAGES.find((known) => known === options.storage);
+if (storage === undefined) {
+  console.error(`There is no storage ${options.storage} in the demo; there are: ${DEMO_STORAGES.join(', ')}`);
+  process.exit(1);
+}
 const startedAt = performance.now();
 
-const stage = await Stage.build();
+const stage = await Stage.build(storage);
 let interrupted = false;
 const interrupt = Promise.withResolvers<void>();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

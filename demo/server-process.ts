@@ -18,6 +18,9 @@ export interface ServerPlace {
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
 }
 
+/** The folder of an LMDB store, or tables in PostgreSQL. */
+export type StorePlace = string | { readonly connectionUrl: string; readonly table: string };
+
 /** The members of the `seal "azurekeyvault"` stanza. */
 export interface SealStanza {
   readonly tenant_id: string;
@@ -56,17 +59,17 @@ export class ServerProcess {
 
   static async prepare(
     place: ServerPlace,
-    dataFolder: string,
+    store: StorePlace,
     seal: SealStanza | undefined,
   ): Promise<ServerProcess> {
     const server = new ServerProcess(place);
-    await server.configure(place, dataFolder, seal);
+    await server.configure(place, store, seal);
     return server;
   }
 
   /** Writes the config file anew; the next start reads it. */
-  async configure(place: ServerPlace, dataFolder: string, seal: SealStanza | undefined): Promise<void> {
-    await writeFile(this.configFile, hclOf(place, dataFolder, seal), { mode: 0o600 });
+  async configure(place: ServerPlace, store: StorePlace, seal: SealStanza | undefined): Promise<void> {
+    await writeFile(this.configFile, hclOf(place, store, seal), { mode: 0o600 });
   }
 
   get isRunning(): boolean {
@@ -112,11 +115,9 @@ function addressOf({ apiPort, tls }: ServerPlace): string {
   return tls === undefined ? `http://127.0.0.1:${apiPort}` : `https://localhost:${apiPort}`;
 }
 
-function hclOf(place: ServerPlace, dataFolder: string, seal: SealStanza | undefined): string {
+function hclOf(place: ServerPlace, store: StorePlace, seal: SealStanza | undefined): string {
   return `# ${place.name}: made by the demo, and all that a node needs.
-storage "lmdb" {
-  path = "${dataFolder}"
-}
+${storageLines(store)}
 
 listener "tcp" {
   address         = "127.0.0.1:${place.apiPort}"
@@ -128,6 +129,11 @@ cluster_addr = "https://127.0.0.1:${place.clusterPort}"
 cluster_name = "latchkey-demo"
 
 ${seal === undefined ? '' : stanzaOf(seal)}`;
+}
+
+function storageLines(store: StorePlace): string {
+  if (typeof store === 'string') return `storage "lmdb" {\n  path = "${store}"\n}\n`;
+  return `storage "postgresql" {\n  connection_url = "${store.connectionUrl}"\n  table          = "${store.table}"\n}\n`;
 }
 
 function tlsLines({ tls }: ServerPlace): string {

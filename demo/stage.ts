@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { until } from './conditions.ts';
 import { type IdentityResource, LocalAzure, type VaultResource } from './local-azure.ts';
 import { choosePorts } from './ports.ts';
-import { type SealStanza, type ServerPlace, ServerProcess } from './server-process.ts';
+import { PostgresqlServer } from './postgresql-server.ts';
+import { type SealStanza, type ServerPlace, ServerProcess, type StorePlace } from './server-process.ts';
 
 export const GROUP = 'my-resource-group';
 export const VAULT = 'my-vault-for-auto-unseal';
@@ -20,6 +21,9 @@ export interface Cluster {
   readonly identity: IdentityResource;
 }
 
+export const DEMO_STORAGES = ['lmdb', 'postgresql'] as const;
+export type DemoStorage = (typeof DEMO_STORAGES)[number];
+
 /** Gets filled as the story goes on; a step that comes too early fails with words. */
 export class Stage {
   readonly folder: string;
@@ -31,18 +35,23 @@ export class Stage {
   readonly #processes: {
     readonly server: ServerProcess;
     readonly place: ServerPlace;
-    readonly data: string;
+    readonly store: StorePlace;
   }[] = [];
   #rootToken = '';
   /** Every secret that the story has met, for the test that looks for them in the logs. */
   readonly secrets: string[] = [];
 
-  private constructor(folder: string) {
+  /** Undefined: the clusters lie in LMDB. */
+  readonly #database: PostgresqlServer | undefined;
+
+  private constructor(folder: string, database: PostgresqlServer | undefined) {
     this.folder = folder;
+    this.#database = database;
   }
 
-  static async build(): Promise<Stage> {
-    return new Stage(await mkdtemp(join(tmpdir(), 'latchkey-demo-')));
+  static async build(storage: DemoStorage = 'lmdb'): Promise<Stage> {
+    const database = storage === 'postgresql' ? await PostgresqlServer.start() : undefined;
+    return new Stage(await mkdtemp(join(tmpdir(), 'latchkey-demo-')), database);
   }
 
   get azure(): LocalAzure {
@@ -101,12 +110,20 @@ export class Stage {
     return this.#prepare({ name, folder: this.folder, ...pair }, `data-${name}`, seal);
   }
 
-  async #prepare(place: ServerPlace, dataFolder: string, seal: SealStanza): Promise<ServerProcess> {
-    const data = join(this.folder, dataFolder);
-    await mkdir(data, { mode: 0o700, recursive: true });
-    const server = await ServerProcess.prepare(place, data, seal);
-    this.#processes.push({ server, place, data });
+  async #prepare(place: ServerPlace, name: string, seal: SealStanza): Promise<ServerProcess> {
+    const store = await this.#store(name);
+    const server = await ServerProcess.prepare(place, store, seal);
+    this.#processes.push({ server, place, store });
     return server;
+  }
+
+  async #store(name: string): Promise<StorePlace> {
+    if (this.#database !== undefined) {
+      return { connectionUrl: this.#database.url, table: name.replaceAll('-', '_') };
+    }
+    const folder = join(this.folder, name);
+    await mkdir(folder, { mode: 0o700, recursive: true });
+    return folder;
   }
 
   /** With the managed identity of the cluster. */
@@ -126,7 +143,7 @@ export class Stage {
   async reconfigure(server: ServerProcess, seal: SealStanza): Promise<void> {
     const found = this.#processes.find((candidate) => candidate.server === server);
     if (found === undefined) throw new Error(`${server.name} is not on this stage`);
-    await server.configure(found.place, found.data, seal);
+    await server.configure(found.place, found.store, seal);
   }
 
   /** The server that leads now, once one does. */
@@ -145,6 +162,7 @@ export class Stage {
   async clear(keepFolder: boolean): Promise<void> {
     await Promise.allSettled(this.#processes.map(({ server }) => server.stop('SIGKILL')));
     await this.#azure?.stop();
+    await this.#database?.[Symbol.asyncDispose]();
     if (!keepFolder) await rm(this.folder, { recursive: true, force: true });
   }
 }

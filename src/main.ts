@@ -140,6 +140,10 @@ function openStorage(config: ServerConfig, log: AdjustableLogger): OpenStorage {
       const { memoryStorage } = await import('./storage/memory/memory.ts');
       return memoryStorage(parts);
     }
+    if (storage.type === 'postgresql') {
+      const { openPostgresql } = await import('./storage/postgresql/postgresql.ts');
+      return openPostgresql({ ...storage, ...parts });
+    }
     const { openLmdb } = await import('./storage/lmdb/lmdb.ts');
     const onPanic = (reason: string) => {
       log.error('the storage cannot go on in this process; ending it, so that it is started anew', {

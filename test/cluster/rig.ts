@@ -7,7 +7,12 @@ import { join } from 'node:path';
 import { type Azure, startAzure } from '@latchkey/azure-emulator';
 import { until } from '../../demo/conditions.ts';
 import { choosePorts } from '../../demo/ports.ts';
-import { type SealStanza, type ServerPlace, ServerProcess } from '../../demo/server-process.ts';
+import {
+  type SealStanza,
+  type ServerPlace,
+  ServerProcess,
+  type StorePlace,
+} from '../../demo/server-process.ts';
 import type { InitAnswer, SealStatus } from '../../src/client/answers.ts';
 import { keepLogs, noteSecrets } from '../leaks/ledger.ts';
 
@@ -26,36 +31,36 @@ export class Rig implements AsyncDisposable {
   readonly servers: readonly ServerProcess[];
   readonly #folder: string;
   readonly #places: readonly ServerPlace[];
+  readonly #store: StorePlace;
 
   private constructor(
     folder: string,
     azure: Azure,
     places: readonly ServerPlace[],
     servers: ServerProcess[],
+    store: StorePlace,
   ) {
     this.#folder = folder;
     this.azure = azure;
     this.vault = azure.createVault(VAULT_NAME);
     this.identity = azure.createIdentity('vault-identity');
     this.#places = places;
+    this.#store = store;
     this.servers = servers;
   }
 
   /** Azure is up with vault and identity, without any role; config files are written; no server runs yet. */
-  static async build(count: 1 | 2 | 3 = 1): Promise<Rig> {
+  static async build(count: 1 | 2 | 3 = 1, store?: StorePlace): Promise<Rig> {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
-    await mkdir(join(folder, 'data'), { mode: 0o700 });
+    const data = join(folder, 'data');
+    await mkdir(data, { mode: 0o700 });
     const azure = await startAzure({ caFile: join(folder, 'azure-ca.pem') });
     const pairs = (await choosePorts(0)).slice(0, count);
     const places = pairs.map((pair, index) => ({ name: `vault-${index}`, folder, ...pair }));
     const servers: ServerProcess[] = [];
-    const rig = new Rig(folder, azure, places, servers);
-    for (const place of places) servers.push(await ServerProcess.prepare(place, rig.#data, rig.stanza()));
+    const rig = new Rig(folder, azure, places, servers, store ?? data);
+    for (const place of places) servers.push(await ServerProcess.prepare(place, rig.#store, rig.stanza()));
     return rig;
-  }
-
-  get #data(): string {
-    return join(this.#folder, 'data');
   }
 
   get folder(): string {
@@ -85,7 +90,7 @@ export class Rig implements AsyncDisposable {
   async reconfigure(server: ServerProcess, changes: Partial<SealStanza>): Promise<void> {
     const place = this.#places.find((candidate) => candidate.name === server.name);
     if (place === undefined) throw new Error(`${server.name} is not of this rig`);
-    await server.configure(place, this.#data, this.stanza(changes));
+    await server.configure(place, this.#store, this.stanza(changes));
   }
 
   /** At the scope of the vault. */

@@ -128,7 +128,21 @@ export interface AuditDeviceConfig {
   readonly options: Readonly<Record<string, string>>;
 }
 
-export type StorageConfig = { readonly type: 'lmdb'; readonly path: string } | { readonly type: 'inmem' };
+export type StorageConfig =
+  | { readonly type: 'lmdb'; readonly path: string }
+  | PostgresqlStorageConfig
+  | { readonly type: 'inmem' };
+
+export interface PostgresqlStorageConfig {
+  readonly type: 'postgresql';
+  /** `postgres://…`; a secret, since it may hold a password. */
+  readonly connectionUrl: string;
+  /** Prefix of the table names, with an optional schema before a dot. */
+  readonly table?: string;
+  /** False: the tables must be there. */
+  readonly mayCreateTables: boolean;
+  readonly connectionsMax?: number;
+}
 
 export interface AzureKeyVaultSealConfig {
   readonly type: 'azurekeyvault';

@@ -37,7 +37,8 @@ export const STORAGES: Readonly<Record<string, KeyTable>> = {
   oci: known('bucket_name lock_bucket_name namespace_name region'),
   pebbledb: known('path'),
   postgresql: known(
-    'auth_mode azure_client_id connection_url ha_table max_connect_retries max_idle_connections skip_create_table table',
+    'auth_mode azure_client_id ha_table max_connect_retries max_idle_connections',
+    'type connection_url max_parallel skip_create_table table',
   ),
   raft: known(`apply_delay autopilot_reconcile_interval autopilot_redundancy_zone autopilot_update_interval
     autopilot_upgrade_version leader_api_addr log_store_check_interval max_entry_size

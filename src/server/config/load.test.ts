@@ -442,7 +442,7 @@ test('faults of the whole', async () => {
     ['listener "unix" {}\nstorage "inmem" {}', [/^no listener that this version opens/]],
     [
       `${LISTENER}storage "raft" {}`,
-      [/^vault.hcl:5:1: storage type "raft" is not in this version; there are: lmdb, inmem$/],
+      [/^vault.hcl:5:1: storage type "raft" is not in this version; there are: lmdb, postgresql, inmem$/],
     ],
     [
       `${LISTENER}storage { path = "/x" }`,
@@ -499,6 +499,44 @@ test('faults of the whole', async () => {
     const lines = await faults(text);
     assert.equal(lines.length, expected.length, `${text}\n${lines.join('\n')}`);
     for (const [index, pattern] of expected.entries()) assert.match(lines[index] ?? '', pattern);
+  }
+});
+
+test('storage in PostgreSQL: the URL from the stanza, the environment or a file, and never shown', async () => {
+  const url = 'postgres://u:pg-pass-9@db.internal:5432/latchkey';
+  const stanza = (keys: string) => `${LISTENER}storage "postgresql" {\n${keys}\n}\n`;
+  const storageOf = async (keys: string, env: Record<string, string> = {}) => {
+    const { config, notes, warnings } = await load(stanza(keys), { env });
+    return { storage: config.storage, said: [...notes, ...warnings] };
+  };
+  const base = { type: 'postgresql', connectionUrl: url, mayCreateTables: true };
+  const plain = await storageOf(`connection_url = "${url}"`);
+  assert.deepEqual(plain, { storage: base, said: [] });
+  const full = await storageOf(
+    `connection_url = "${url}"\ntable = "ops.lk"\nmax_parallel = "8"\nskip_create_table = true\nha_enabled = "true"`,
+  );
+  assert.deepEqual(full.storage, { ...base, mayCreateTables: false, table: 'ops.lk', connectionsMax: 8 });
+  assert.deepEqual((await storageOf('', { VAULT_PG_CONNECTION_URL: url })).storage, base);
+  assert.deepEqual((await storageOf('connection_url = "env://DB"', { DB: url })).storage, base);
+  const file = join(folder, 'pg-url');
+  await writeFile(file, `${url}\n`);
+  assert.deepEqual((await storageOf(`connection_url = "file://${file}"`)).storage, base);
+  const both = await storageOf(`connection_url = "${url}"`, { VAULT_PG_CONNECTION_URL: `${url}2` });
+  assert.deepEqual(both.storage, base);
+  assert.match(both.said.join('\n'), /VAULT_PG_CONNECTION_URL is set too and ignored/);
+  assert.doesNotMatch(both.said.join('\n'), /pg-pass-9/);
+  const refused: [string, RegExp][] = [
+    ['', /connection_url is missing: postgres:\/\//],
+    ['connection_url = "mysql://u:pg-pass-9@db/x"', /connection_url must begin with postgres:\/\//],
+    ['connection_url = "file:///nowhere/url"', /names the file \/nowhere\/url, which cannot be read/],
+    ['connection_url = "env://NOPE"', /names the variable NOPE, which is not set/],
+    [`connection_url = "${url}"\nmax_parallel = 0`, /max_parallel must be from 1 to 500/],
+  ];
+  for (const [keys, expected] of refused) {
+    const [line = '', ...more] = await faults(stanza(keys));
+    assert.match(line, expected);
+    assert.doesNotMatch(line, /pg-pass-9/);
+    assert.deepEqual(more, []);
   }
 });
 

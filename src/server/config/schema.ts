@@ -21,6 +21,7 @@ import { readAzureKeyVaultSeal } from './seal-config.ts';
 import type { SealInputs } from './seal-values.ts';
 import { NO_EFFECT, parseBoolean, quote, Stanza } from './stanza.ts';
 import { bodies, type TypedStanza, typedStanzas } from './stanza-forms.ts';
+import { readStorageStanza } from './storage-config.ts';
 import { readTelemetry } from './telemetry-config.ts';
 
 /** Vault's `default_lease_ttl` and `max_lease_ttl`: 768 h. */
@@ -63,7 +64,7 @@ export async function buildConfig(root: HclBody, inputs: SchemaInputs): Promise<
   for (const entry of root.entries) acceptStanza(entry, findings);
   const scalars = { ...readScalars(top, inputs), telemetry: readTelemetry(root, findings) };
   const listeners = readListeners(root, scalars.defaultMaxRequestDurationMs, inputs);
-  const storage = readStorage(root, inputs);
+  const storage = await readStorage(root, inputs);
   const seal = await readSeal(root, inputs);
   const addresses = readAddresses(top, inputs);
   const auditDevices = readAuditDevices(root, findings);
@@ -219,28 +220,22 @@ function readListeners(
 }
 
 /** `backend` is Vault's older word for `storage`. */
-function readStorage(root: HclBody, { complete, findings }: SchemaInputs): StorageConfig | undefined {
+async function readStorage(root: HclBody, inputs: SchemaInputs): Promise<StorageConfig | undefined> {
+  const { complete, findings } = inputs;
   const before = findings.faultCount;
   const found = stanzasOf(root, ['storage', 'backend'], findings);
   const missing = complete && findings.faultCount === before && found.length === 0;
   const first = onlyOne('storage', found, findings);
   if (!first) {
-    const text = 'no storage; add storage "lmdb" { path = … } (or "inmem", which forgets everything)';
+    const text =
+      'no storage; add storage "lmdb" { path = … } or "postgresql" (or "inmem", which forgets everything)';
     if (missing) findings.fault(undefined, text);
     return undefined;
   }
-  const { type, body, at } = first;
-  const table = type !== undefined && Object.hasOwn(STORAGES, type) ? STORAGES[type] : undefined;
-  if (type !== 'lmdb' && type !== 'inmem') {
-    const subject = type === undefined ? 'a storage without a type' : `storage type ${quote(type)}`;
-    findings.fault(at, `${subject} is not in this version; there are: lmdb, inmem`);
-    if (table) checkNames(body, table, findings, `storage ${quote(type ?? '')}`);
-    return undefined;
-  }
-  const stanza = new Stanza(`storage "${type}"`, body, table ?? TOP_LEVEL, findings);
-  if (type === 'inmem') return { type };
-  if (!stanza.has('path')) stanza.fault('path', 'path is missing: the folder of the data');
-  return { type, path: stanza.string('path') ?? '' };
+  return readStorageStanza(first, inputs, (body, title) => {
+    const table = STORAGES[first.type ?? ''];
+    if (table) checkNames(body, table, inputs.findings, title);
+  });
 }
 
 /** The first; a fault at each further one. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { PostgresqlServer } from '../../../test/services/postgresql-server.ts';
+import { PostgresqlServer } from '../../../demo/postgresql-server.ts';
 import { SlowRoad } from '../../../test/services/slow-road.ts';
 import { utf8 } from '../../base/bytes.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';

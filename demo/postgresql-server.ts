@@ -1,4 +1,4 @@
-// A real PostgreSQL server for tests: fresh, on loopback, gone afterwards. PostgreSQL refuses to run as root, so as root
+// A real PostgreSQL server for the demo and for tests: fresh, on loopback, gone afterwards. PostgreSQL refuses to run as root, so as root
 // it runs as nobody.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -8,8 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
-import { until } from '../../demo/conditions.ts';
+import { until } from './conditions.ts';
 
 const run = promisify(execFile);
 const NOBODY = 65_534;
@@ -68,7 +67,7 @@ export class PostgresqlServer implements AsyncDisposable {
     this.#process = child;
     await until('PostgreSQL to answer', async () => {
       if (child.exitCode !== null) throw new Error(`PostgreSQL ended with ${child.exitCode}`);
-      return (await this.query('SELECT 1').catch(() => undefined)) === undefined ? undefined : true;
+      return (await this.query('SELECT 1').catch(() => [])).length > 0 ? true : undefined;
     });
   }
 
@@ -81,15 +80,10 @@ export class PostgresqlServer implements AsyncDisposable {
     await ended;
   }
 
-  async query(statement: string): Promise<readonly unknown[]> {
-    const client = new pg.Client({ connectionString: this.url });
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      return (await client.query(statement)).rows;
-    } finally {
-      await client.end().catch(() => {});
-    }
+  /** The lines of the answer. @throws Error with what the server says. */
+  async query(statement: string): Promise<readonly string[]> {
+    const { stdout } = await run(join(this.#programs, 'psql'), [this.url, '-AtXc', statement]);
+    return stdout.split('\n').filter((line) => line !== '');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -109,7 +103,7 @@ async function findPrograms(): Promise<string> {
     .map((version) => join(DEBIAN_FOLDER, version, 'bin'));
   for (const folder of [...newestFirst, ...(process.env['PATH'] ?? '').split(delimiter)]) {
     const names = await readdir(folder).catch((): string[] => []);
-    if (names.includes('initdb') && names.includes('postgres')) return folder;
+    if (['initdb', 'postgres', 'psql'].every((program) => names.includes(program))) return folder;
   }
   throw new Error('PostgreSQL is missing: apt-get install postgresql');
 }

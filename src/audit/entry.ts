@@ -11,6 +11,10 @@ export interface AuditedCaller {
   readonly metadata: Readonly<Record<string, string>>;
   readonly entityId: string;
   readonly tokenType: string;
+  /** Milliseconds since the epoch; undefined for a token that nobody issued. */
+  readonly issuedAtMs: number | undefined;
+  /** As it was made, seconds; 0 is for ever. */
+  readonly ttlSeconds: number;
 }
 
 export interface AuditedRequest {
@@ -42,10 +46,12 @@ export interface AuditedResponse {
 }
 
 export interface AuditEntry {
+  /** What goes no further than the decision has both as well, with the same error. */
+  readonly kind: 'request' | 'response';
   /** Milliseconds since the epoch. */
   readonly timeMs: number;
   readonly request: AuditedRequest;
-  /** Undefined before the request is handled. */
+  /** Undefined before the request is handled, and if it was refused. */
   readonly response: AuditedResponse | undefined;
   /** Public text of the refusal; empty if there was none. */
   readonly error: string;

@@ -20,6 +20,7 @@ function entryOf(
   operation: 'update' | 'list' = 'update',
 ): AuditEntry {
   return {
+    kind: response === undefined ? 'request' : 'response',
     timeMs: 1_700_000_000_000,
     request: {
       id: 'id',
@@ -38,6 +39,8 @@ function entryOf(
         metadata: {},
         entityId: '',
         tokenType: 'service',
+        issuedAtMs: 1_699_999_999_000,
+        ttlSeconds: 3_600,
       },
       wrapTtlSeconds: 0,
       clearRequestKeys: [],
@@ -89,6 +92,19 @@ test('tokens and accessors are hidden, policies are not, and equal values have e
   const shown = formatEntry(entryOf({ a: 'x' }), { ...OPTIONS, hmacAccessor: false });
   assert.ok(shown.includes('theaccessor') && !shown.includes('thetoken'));
   assert.ok(formatEntry(entryOf({ a: 'x' }), { ...OPTIONS, logRaw: true }).includes('thetoken'));
+});
+
+test('a line says how old the token is; the answer of a login, whom it made', () => {
+  const entry = entryOf({ a: 'x' }, { b: 'x' });
+  const authOf = (shown: AuditEntry) => JSON.parse(formatEntry(shown, OPTIONS)).auth as JsonObject;
+  assert.equal(authOf(entry)['token_issue_time'], '2023-11-14T22:13:19.000Z');
+  assert.equal(authOf(entry)['token_ttl'], 3_600);
+  const login = authOf({ ...entry, request: { ...entry.request, caller: undefined } });
+  assert.deepEqual(login, {
+    accessor: auditHash(OPTIONS.salt, 'newacc'),
+    client_token: auditHash(OPTIONS.salt, 'hvs.new'),
+    policies: ['p'],
+  });
 });
 
 test('lists are elided on request, and a prefix stands before each line', () => {

@@ -23,8 +23,9 @@ export function formatEntry(entry: AuditEntry, options: FormatOptions): string {
   const { request, response } = entry;
   const line: JsonObject = {
     time: rfc3339(entry.timeMs),
-    type: response === undefined && entry.error === '' ? 'request' : 'response',
-    auth: request.caller === undefined ? {} : authOf(request.caller, options, hide),
+    type: entry.kind,
+    auth:
+      request.caller === undefined ? loginOf(response, options, hide) : authOf(request.caller, options, hide),
     request: {
       id: request.id,
       operation: request.operation,
@@ -63,7 +64,27 @@ function authOf(caller: AuditedCaller, options: FormatOptions, hide: Hide): Json
     metadata: { ...caller.metadata },
     entity_id: caller.entityId,
     token_type: caller.tokenType,
+    ...(caller.ttlSeconds > 0 ? { token_ttl: caller.ttlSeconds } : {}),
+    ...(caller.issuedAtMs === undefined ? {} : { token_issue_time: rfc3339(caller.issuedAtMs) }),
   };
+}
+
+/** Whoever logs in has no token before: the entry of the answer says whom it made. */
+function loginOf(response: AuditedResponse | undefined, options: FormatOptions, hide: Hide): JsonObject {
+  if (response?.auth === undefined) return {};
+  const shown = hideMembers(response.auth, options, hide);
+  const names = [
+    'client_token',
+    'accessor',
+    'policies',
+    'token_policies',
+    'metadata',
+    'entity_id',
+    'token_type',
+  ];
+  const known = names.flatMap((name) => (name in shown ? [[name, shown[name]] as const] : []));
+  const { lease_duration: ttl } = shown;
+  return { ...Object.fromEntries(known), ...(ttl === undefined ? {} : { token_ttl: ttl }) } as JsonObject;
 }
 
 function tokenNames(caller: AuditedCaller, options: FormatOptions, hide: Hide) {

@@ -52,6 +52,7 @@ function locate(parts: PipelineParts, call: Call): Located {
 async function decide(parts: PipelineParts, authenticated: Authenticated): Promise<Decided> {
   const refusal = authenticated.refusal ?? (await objection(parts, authenticated));
   if (refusal === undefined) return { step: 'decided', authenticated };
+  await recordRequest(parts, authenticated, refusal);
   await recordRefusal(parts, authenticated, refusal);
   throw refusal;
 }

@@ -5,10 +5,21 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Response } from '../engine/engine.ts';
 import type { Authenticated, PipelineParts } from './steps.ts';
 
-export async function recordRequest(parts: PipelineParts, authenticated: Authenticated): Promise<void> {
+/** `refusal`: the request goes no further than this. */
+export async function recordRequest(
+  parts: PipelineParts,
+  authenticated: Authenticated,
+  refusal?: LatchkeyError,
+): Promise<void> {
   using _ = parts.metrics.time('audit.log_request');
+  const error = refusal?.message ?? '';
   try {
-    await parts.audit.record({ ...entryOf(parts, authenticated), response: undefined, error: '' });
+    await parts.audit.record({
+      kind: 'request',
+      ...entryOf(parts, authenticated),
+      response: undefined,
+      error,
+    });
   } catch (error) {
     parts.metrics.count('audit.log_request_failure');
     throw error;
@@ -27,6 +38,7 @@ export async function recordResponse(
     wrapInfo: wrapped === undefined ? undefined : { ...wrapped },
   };
   await recordOutcome(parts, {
+    kind: 'response',
     ...entryOf(parts, authenticated),
     response: response as AuditedResponse,
     error: '',
@@ -40,7 +52,12 @@ export async function recordRefusal(
   error: unknown,
 ): Promise<void> {
   const text = error instanceof LatchkeyError ? error.message : 'internal error';
-  await recordOutcome(parts, { ...entryOf(parts, authenticated), response: undefined, error: text });
+  await recordOutcome(parts, {
+    kind: 'response',
+    ...entryOf(parts, authenticated),
+    response: undefined,
+    error: text,
+  });
 }
 
 async function recordOutcome({ audit, metrics }: PipelineParts, entry: AuditEntry): Promise<void> {
@@ -76,6 +93,8 @@ function entryOf(parts: PipelineParts, authenticated: Authenticated) {
             metadata: caller.metadata,
             entityId: caller.entityId,
             tokenType: use?.entry.type ?? 'service',
+            issuedAtMs: use?.entry.createdAt,
+            ttlSeconds: use?.entry.ttlSeconds ?? 0,
           },
     wrapTtlSeconds: request.wrapTtlSeconds ?? 0,
     clearRequestKeys: mount?.auditNonHmacRequestKeys ?? [],

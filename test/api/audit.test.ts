@@ -58,6 +58,17 @@ describe('audit', () => {
       ],
     );
     assert.equal(of('nowhere/at/all').at(-1)?.type, 'response');
+    await assert.rejects(client.withToken('hvs.stranger').read('secret/data/app'), /permission denied/);
+    const refused = (await linesOf(file)).filter(({ error }) =>
+      /unknown|permission denied/.test(error ?? ''),
+    );
+    assert.deepEqual(
+      refused.map((line) => [line.type, line.request.path]),
+      [
+        ['request', 'secret/data/app'],
+        ['response', 'secret/data/app'],
+      ],
+    );
     const text = await readFile(file, 'utf8');
     assert.ok(!text.includes('correct-horse-battery'));
     const hash = await client.write('sys/audit-hash/main', { input: 'correct-horse-battery' });

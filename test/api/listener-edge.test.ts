@@ -56,8 +56,12 @@ describe('behind a proxy', () => {
     assert.equal((await ask(path, { token, from: '203.0.113.9' })).status, 200);
     assert.equal((await ask(path, { token, from: '198.51.100.9' })).status, 403);
     assert.equal((await ask(path, { token })).status, 403);
-    // One line before each answer and one after; the refused have the latter alone.
-    assert.deepEqual(await addressesOf(path), ['203.0.113.9', '203.0.113.9', '198.51.100.9', '127.0.0.1']);
+    // One line before each answer and one after.
+    const clients = ['203.0.113.9', '198.51.100.9', '127.0.0.1'];
+    assert.deepEqual(
+      await addressesOf(path),
+      clients.flatMap((client) => [client, client]),
+    );
   });
 });
 

@@ -27,7 +27,7 @@ import { mayUseWrapping } from './wrapping.ts';
  */
 export async function runPipeline(parts: PipelineParts, call: Call): Promise<Answer> {
   const located = locate(parts, call);
-  const isLogin = located.found?.match?.route.access === 'open';
+  const isLogin = call.path.startsWith('auth/') && located.found?.match?.route.access === 'open';
   using _ = parts.metrics.time(isLogin ? 'core.handle_login_request' : 'core.handle_request');
   const authenticated = await authenticate(parts, located);
   try {
@@ -50,6 +50,7 @@ function locate(parts: PipelineParts, call: Call): Located {
 }
 
 async function decide(parts: PipelineParts, authenticated: Authenticated): Promise<Decided> {
+  using _ = parts.metrics.time('core.check_token');
   const refusal = authenticated.refusal ?? (await objection(parts, authenticated));
   if (refusal === undefined) return { step: 'decided', authenticated };
   await recordRequest(parts, authenticated, refusal);

@@ -26,7 +26,10 @@ export function metricsRoutes(port: MetricsPort): readonly Route[] {
 
 async function report(port: MetricsPort, request: Request, scope: MetricsScope): Promise<Response> {
   const { format = '' } = readFields(FIELDS, request.input);
-  if (format === '') return { dress: 'raw', data: port.json(scope) };
+  if (format === '') {
+    // As text: no audit log needs every number of it.
+    return { text: { contentType: 'application/json', body: `${JSON.stringify(port.json(scope))}\n` } };
+  }
   if (format !== 'prometheus') {
     throw new LatchkeyError('bad_request', `metric response format ${JSON.stringify(format)} unknown`);
   }

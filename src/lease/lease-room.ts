@@ -44,6 +44,8 @@ export interface BoundLease {
 
 const LEASE_RANDOM_CHARACTERS = 24;
 const AT_ONCE = 16;
+/** Less than a request may take. */
+const ENGINE_MS_MAX = 60_000;
 const RELOAD_MS = 1_000;
 const RELOAD_MS_MAX = 60_000;
 
@@ -160,7 +162,7 @@ export class LeaseRoom implements AsyncDisposable {
       if (lease.expiresAt <= now) throw refusal('lease expired');
       if (!lease.renewable) throw refusal('lease is not renewable');
       const path = pathOf(id);
-      const grant = await renewSecret(path, lease.internal);
+      const grant = await this.#inTime(renewSecret(path, lease.internal));
       const ttl = incrementSeconds || (grant.ttlSeconds ?? lease.ttlSeconds);
       const wish = wishOf(ttl, grant.maxTtlSeconds ?? lease.maxTtlSeconds, lease.issuedAt);
       const { ttlSeconds, warnings } = lifetimeOf(wish, limits(path), now);
@@ -331,10 +333,24 @@ export class LeaseRoom implements AsyncDisposable {
     return this.#lock.run(id, async () => {
       const lease = await this.#store.find(id);
       if (lease === undefined) return;
-      await this.#parts.endSecret(pathOf(id), lease.internal);
+      await this.#inTime(this.#parts.endSecret(pathOf(id), lease.internal));
       await this.#store.remove(lease);
       this.#worker.delete(id);
     });
+  }
+
+  /** An engine that hangs holds neither a lease's lock nor a place of the worker for ever, nor the end of the tenure. */
+  async #inTime<T>(asked: Promise<T>): Promise<T> {
+    const answered = new AbortController();
+    const signal = AbortSignal.any([answered.signal, this.#stop.signal]);
+    const late = this.#parts.clock.sleep(ENGINE_MS_MAX, signal).then(() => {
+      throw new LatchkeyError('timeout', 'the engine did not answer in time');
+    });
+    try {
+      return await Promise.race([asked, late]);
+    } finally {
+      answered.abort();
+    }
   }
 
   async #giveUp(id: string, why: unknown): Promise<boolean> {

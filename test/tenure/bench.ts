@@ -122,6 +122,8 @@ export class Bench implements AsyncDisposable {
   grant: LoginGrant = { policies: ['app'], displayName: 'ann', metadata: { user: 'ann' }, ttlSeconds: HOUR };
   /** Set: the engine refuses to end secrets. */
   refuses = false;
+  /** Set: the engine never answers when it is asked to end or renew one. */
+  hangs = false;
   life = new Life();
   tenure: Tenure;
   readonly #store: MemoryStore;
@@ -296,8 +298,9 @@ export class Bench implements AsyncDisposable {
             help: 'Rents out a secret.',
           },
         ],
-        renew: async () => ({}),
+        renew: async () => (this.hangs ? new Promise(() => {}) : {}),
         revoke: async ({ id }) => {
+          if (this.hangs) await new Promise(() => {});
           if (this.refuses) throw new LatchkeyError('cannot_comply', 'the database is away');
           this.rented.delete(String(id));
         },

@@ -208,6 +208,38 @@ test('a secret that was renewed in time stays, whenever its time had come meanwh
   assert.ok(inTime > 0 && late > 0, `${inTime} in time, ${late} late`);
 });
 
+test('an engine that hangs is asked again, and holds up neither others nor the next leader', async () => {
+  const lent = await Promise.all(Array.from({ length: 20 }, () => rent()));
+  const [first] = lent;
+  assert.ok(first);
+  bench.hangs = true;
+  const renewed = bench.ask('write', 'sys/leases/renew', { lease_id: first.lease });
+  const waiting = assert.rejects(renewed, { code: 'timeout' });
+  await turns(20);
+  bench.clock.advance(61);
+  await waiting;
+  const token = await bench.create({ ttl: '2h' });
+  // More of them hang than the worker ends at the same time.
+  bench.clock.advance(HOUR + 1);
+  await turns(50);
+  bench.clock.advance(2 * HOUR);
+  await until('the token to be gone all the same', async () => {
+    bench.clock.advance(61);
+    return (await bench.keys('lease/id/auth/')).length === 0;
+  });
+  assert.equal(await bench.isAlive(token), false);
+  assert.equal(bench.rented.size, 20);
+  // The tenure ends at once, though the engine still hangs.
+  await bench.reopen();
+  bench.hangs = false;
+  await until('all to come back', async () => {
+    bench.clock.advance(61);
+    // Some may have been given up, if the test was slow.
+    await bench.ask('write', 'sys/leases/tidy');
+    return bench.rented.size === 0;
+  });
+});
+
 test('the next leader ends what ran out while nobody led', async () => {
   const { id } = await rent();
   const token = await bench.create({ ttl: '1h' });

@@ -3,48 +3,58 @@
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { until } from './conditions.ts';
+import { unpackDebian } from './debian-packages.ts';
 
 const run = promisify(execFile);
 const NOBODY = 65_534;
 const DEBIAN_FOLDER = '/usr/lib/postgresql';
 
+interface Programs {
+  readonly folder: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
 export class PostgresqlServer implements AsyncDisposable {
-  readonly #programs: string;
+  readonly #programs: Programs;
   readonly #folder: string;
   readonly port: number;
   #process: ChildProcess | undefined;
 
-  private constructor(programs: string, folder: string, port: number) {
+  private constructor(programs: Programs, folder: string, port: number) {
     this.#programs = programs;
     this.#folder = folder;
     this.port = port;
   }
 
-  /** @throws Error that says what to install if there is no PostgreSQL. */
+  /** @throws Error that says what to install if there is no PostgreSQL and none can be fetched. */
   static async start(): Promise<PostgresqlServer> {
-    const programs = await findPrograms();
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-postgresql-'));
     const { uid } = identity();
+    const programs = (await installedPrograms()) ?? (await fetchedPrograms(folder));
     if (uid !== undefined) await chown(folder, uid, uid);
     const data = join(folder, 'data');
     await run(
-      join(programs, 'initdb'),
+      join(programs.folder, 'initdb'),
       ['-D', data, '-U', 'latchkey', '-A', 'trust', '-E', 'UTF8', '--no-sync'],
       {
         ...identity(),
         cwd: folder,
-        env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' },
+        env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...programs.environment },
       },
     );
     const server = new PostgresqlServer(programs, folder, await freePort());
     await server.resume();
     return server;
+  }
+
+  get #environment(): NodeJS.ProcessEnv {
+    return { ...process.env, ...this.#programs.environment };
   }
 
   get url(): string {
@@ -60,9 +70,9 @@ export class PostgresqlServer implements AsyncDisposable {
       'max_connections=60',
     ];
     const child = spawn(
-      join(this.#programs, 'postgres'),
+      join(this.#programs.folder, 'postgres'),
       ['-D', data, '-p', String(this.port), ...settings.flatMap((setting) => ['-c', setting])],
-      { ...identity(), cwd: this.#folder, stdio: 'ignore' },
+      { ...identity(), cwd: this.#folder, stdio: 'ignore', env: this.#environment },
     );
     this.#process = child;
     await until('PostgreSQL to answer', async () => {
@@ -82,7 +92,9 @@ export class PostgresqlServer implements AsyncDisposable {
 
   /** The lines of the answer. @throws Error with what the server says. */
   async query(statement: string): Promise<readonly string[]> {
-    const { stdout } = await run(join(this.#programs, 'psql'), [this.url, '-AtXc', statement]);
+    const { stdout } = await run(join(this.#programs.folder, 'psql'), [this.url, '-AtXc', statement], {
+      env: this.#environment,
+    });
     return stdout.split('\n').filter((line) => line !== '');
   }
 
@@ -96,16 +108,25 @@ function identity(): { uid?: number; gid?: number } {
   return process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 }
 
-async function findPrograms(): Promise<string> {
+async function installedPrograms(): Promise<Programs | undefined> {
   const versions = await readdir(DEBIAN_FOLDER).catch((): string[] => []);
   const newestFirst = versions
     .sort((a, b) => Number(b) - Number(a))
     .map((version) => join(DEBIAN_FOLDER, version, 'bin'));
   for (const folder of [...newestFirst, ...(process.env['PATH'] ?? '').split(delimiter)]) {
     const names = await readdir(folder).catch((): string[] => []);
-    if (['initdb', 'postgres', 'psql'].every((program) => names.includes(program))) return folder;
+    if (['initdb', 'postgres', 'psql'].every((program) => names.includes(program))) {
+      return { folder, environment: {} };
+    }
   }
-  throw new Error('PostgreSQL is missing: apt-get install postgresql');
+  return undefined;
+}
+
+async function fetchedPrograms(folder: string): Promise<Programs> {
+  const root = join(folder, 'programs');
+  await mkdir(root);
+  const environment = await unpackDebian('postgresql-15', root);
+  return { folder: join(root, DEBIAN_FOLDER, '15', 'bin'), environment };
 }
 
 async function freePort(): Promise<number> {

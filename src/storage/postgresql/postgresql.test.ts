@@ -124,7 +124,7 @@ describe('postgresql', () => {
     const table = newTable();
     await using road = await SlowRoad.to(server.port);
     const connectionUrl = server.url.replace(`:${server.port}/`, `:${road.port}/`);
-    const node = await open(options(table, { connectionUrl, connectionsMax: 1, statementMsMax: 200 }));
+    const node = await open(options(table, { connectionUrl, connectionsMax: 1, statementMsMax: 1_500 }));
     const lead = await node.election.tryCampaign(advertOf('one'));
     assert.ok(lead);
     const put = (value: string) =>

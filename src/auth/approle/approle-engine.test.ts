@@ -172,6 +172,17 @@ test('a secret id ends in its time, and tidying takes it away', async () => {
   await login(longer);
 });
 
+test("the mount's longest lease caps secret ids, and a period of the old name is refused", async () => {
+  const { ask, secretId, words } = await open({ secret_id_ttl: '10000h' });
+  assert.equal((await secretId())['secret_id_ttl'], 2_764_800);
+  assert.equal(
+    await words('role/app/period', { period: '1000h' }),
+    `period of "1000h0m0s" is greater than the backend's maximum lease TTL of "768h0m0s"`,
+  );
+  const { warnings } = await ask('update', 'role/app', { token_max_ttl: '1000h' });
+  assert.match(String(warnings?.[0]), /^token_max_ttl is greater than the backend mount's maximum TTL value/);
+});
+
 test('a secret id reaches no further than its role', async () => {
   const { words, secretId } = await open({
     secret_id_num_uses: 5,

@@ -15,6 +15,7 @@ import type {
   Route,
 } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
+import type { TtlLimits } from '../../engine/lifetime.ts';
 import { NO_TOKEN_PARAMETERS, renewalTermsOf } from '../../engine/token-parameters.ts';
 import { Hasher } from './hasher.ts';
 import { logInByRole } from './login.ts';
@@ -23,8 +24,8 @@ import {
   describeRole,
   newSecretId,
   ROLE_FIELDS,
+  roleWarnings,
   SECRET_ID_FIELDS,
-  typeWarnings,
   withRoleInput,
 } from './role-input.ts';
 import { partRoutes, standing } from './role-parts.ts';
@@ -55,6 +56,7 @@ class ApproleEngine implements Engine {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: Logger;
+  readonly #leaseTtl: () => TtlLimits;
   readonly #hasher: Hasher;
   readonly #roles: Roles;
   readonly #secretIds: SecretIds;
@@ -62,7 +64,8 @@ class ApproleEngine implements Engine {
   #tidiedAt: number;
   #closed = false;
 
-  constructor({ view, clock, random, log }: EngineContext) {
+  constructor({ view, clock, random, log, leaseTtl }: EngineContext) {
+    this.#leaseTtl = leaseTtl;
     this.#clock = clock;
     this.#random = random;
     this.#log = log;
@@ -74,7 +77,7 @@ class ApproleEngine implements Engine {
       ...this.#roleRoutes(),
       ...this.#secretIdRoutes(),
       ...this.#accessorRoutes(),
-      ...partRoutes(this.#roles),
+      ...partRoutes(this.#roles, leaseTtl),
       this.#loginRoute(),
       this.#tidyRoute(),
     ];
@@ -219,10 +222,13 @@ class ApproleEngine implements Engine {
 
   async #writeRole(request: Request): Promise<Response> {
     const { input } = request;
-    await this.#roles.change(nameOf(request), (before) =>
-      withRoleInput(before ?? this.#newRole(), input, before === undefined),
-    );
-    const warnings = typeWarnings(input);
+    const limits = this.#leaseTtl();
+    let warnings: readonly string[] = [];
+    await this.#roles.change(nameOf(request), (before) => {
+      const after = withRoleInput(before ?? this.#newRole(), input, before === undefined, limits);
+      warnings = roleWarnings(input, after, limits);
+      return after;
+    });
     return warnings.length === 0 ? {} : { warnings };
   }
 
@@ -252,7 +258,9 @@ class ApproleEngine implements Engine {
     // The role must not go meanwhile: a secret id that comes after its role went would stay for ever.
     return this.#roles.whileStanding(name, async (role) => {
       if (role === undefined) throw new LatchkeyError('no_route', `role "${name}" does not exist`);
-      const secret = newSecretId(role, request.input, this.#random.uuid(), this.#clock.now());
+      const accessor = this.#random.uuid();
+      const limits = this.#leaseTtl();
+      const secret = newSecretId(role, request.input, { accessor, limits, now: this.#clock.now() });
       await this.#secretIds.add(role, text, secret);
       return {
         data: {

@@ -1,9 +1,11 @@
 // What callers send about roles and secret ids, read and checked. Vault's API page /api-docs/auth/approle.
 
+import { formatDuration } from '../../base/durations.ts';
 import { LatchkeyError } from '../../base/errors.ts';
 import { isObject, type JsonObject, type JsonValue, parseJson } from '../../base/json.ts';
 import { areWithin, parseCidrs } from '../../engine/bound-cidrs.ts';
 import { type Fields, readFields } from '../../engine/fields.ts';
+import type { TtlLimits } from '../../engine/lifetime.ts';
 import {
   describeTokenParameters,
   OLD_TOKEN_FIELDS,
@@ -55,7 +57,7 @@ const TEXT_CHARACTERS_MAX = 512;
  * `before` with what is given; what is left out stays.
  * @throws LatchkeyError bad_request, in Vault's words where it has some.
  */
-export function withRoleInput(before: Role, input: JsonObject, isNew: boolean): Role {
+export function withRoleInput(before: Role, input: JsonObject, isNew: boolean, limits: TtlLimits): Role {
   const fields = readFields(ROLE_FIELDS, input);
   if (fields.local_secret_ids !== undefined && !isNew) {
     throw refusal('local_secret_ids can only be modified during role creation');
@@ -79,6 +81,13 @@ export function withRoleInput(before: Role, input: JsonObject, isNew: boolean): 
     throw refusal('invalid role_id supplied, or failed to generate a role_id');
   }
   if (after.secretIdNumUses < 0) throw refusal('secret_id_num_uses cannot be negative');
+  // Vault checks the period under its old name alone; under the new one it is capped when a token is made.
+  if (after.token.oldNames.includes('period') && after.token.periodSeconds > limits.maxSeconds) {
+    const [given, max] = [after.token.periodSeconds, limits.maxSeconds].map((seconds) =>
+      formatDuration(seconds * 1_000),
+    );
+    throw refusal(`period of "${given}" is greater than the backend's maximum lease TTL of "${max}"`);
+  }
   if (!hasConstraint(after)) throw refusal('at least one constraint should be enabled on the role');
   return after;
 }
@@ -94,10 +103,15 @@ function plainTokenType(input: JsonObject): JsonObject {
   return { ...input, token_type: type.slice('default-'.length) };
 }
 
-export function typeWarnings(input: JsonObject): readonly string[] {
+/** What was taken otherwise than it was written, or will be. */
+export function roleWarnings(input: JsonObject, role: Role, limits: TtlLimits): readonly string[] {
   const after = plainTokenType(input)['token_type'];
   const before = input['token_type'];
-  return after === before ? [] : [`${before} has no useful meaning; adjusting to ${after}`];
+  const type = after === before ? [] : [`${before} has no useful meaning; adjusting to ${after}`];
+  if (role.token.maxTtlSeconds <= limits.maxSeconds) return type;
+  const text =
+    "token_max_ttl is greater than the backend mount's maximum TTL value; issued tokens' max TTL value will be truncated";
+  return [...type, text];
 }
 
 /** Members as Vault shows them. */
@@ -112,8 +126,15 @@ export function describeRole(role: Role): JsonObject {
   };
 }
 
-/** A new secret id of this role. @throws LatchkeyError bad_request if it would reach further than the role. */
-export function newSecretId(role: Role, input: JsonObject, accessor: string, now: number): SecretId {
+/**
+ * A new secret id of this role. It lives no longer than the mount lets a lease live, unless it lives for ever.
+ * @throws LatchkeyError bad_request if it would reach further than the role.
+ */
+export function newSecretId(
+  role: Role,
+  input: JsonObject,
+  { accessor, now, limits }: { readonly accessor: string; readonly now: number; readonly limits: TtlLimits },
+): SecretId {
   const fields = readFields(SECRET_ID_FIELDS, input);
   if (!role.bindSecretId) throw refusal('bind_secret_id is not set on the role');
   const cidrs = parseCidrs(fields.cidr_list ?? []);
@@ -125,8 +146,9 @@ export function newSecretId(role: Role, input: JsonObject, accessor: string, now
   if (reachesFurther(numUses, role.secretIdNumUses)) {
     throw refusal("num_uses cannot be higher than the role's secret_id_num_uses");
   }
-  const ttlSeconds = fields.ttl ?? role.secretIdTtlSeconds;
-  if (reachesFurther(ttlSeconds, role.secretIdTtlSeconds)) {
+  const wanted = fields.ttl ?? role.secretIdTtlSeconds;
+  const ttlSeconds = Math.min(wanted, limits.maxSeconds);
+  if (reachesFurther(wanted, role.secretIdTtlSeconds)) {
     throw refusal("ttl cannot be longer than the role's secret_id_ttl");
   }
   return {

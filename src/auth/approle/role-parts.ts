@@ -4,6 +4,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
 import type { Request, Response, Route } from '../../engine/engine.ts';
 import type { Fields } from '../../engine/fields.ts';
+import type { TtlLimits } from '../../engine/lifetime.ts';
 import { describeRole, ROLE_FIELDS, withRoleInput } from './role-input.ts';
 import { type Role, type Roles, roleName } from './roles.ts';
 
@@ -75,16 +76,17 @@ const PARTS: readonly Part[] = [
   },
 ];
 
-export function partRoutes(roles: Roles): Route[] {
+export function partRoutes(roles: Roles, limits: () => TtlLimits): Route[] {
   return PARTS.map((part) => {
     const read = async (request: Request) => show(part, await standing(roles, request));
     const fields = Object.fromEntries(part.fields.map((name) => [name, ROLE_FIELDS[name]])) as Fields;
     const base = { pattern: `role/{role_name}/${part.path}`, fields, help: part.help };
     if (part.readOnly === true) return { ...base, operations: { read } };
-    const update = (request: Request) => write(roles, part, request);
+    const change = (request: Request, input: JsonObject) => changeRole(roles, request, input, limits());
+    const update = async (request: Request) => change(request, inputOf(part, request));
     const { initial } = part;
     if (initial === undefined) return { ...base, operations: { read, update } };
-    const remove = (request: Request) => change(roles, request, { [part.fields[0]]: initial });
+    const remove = (request: Request) => change(request, { [part.fields[0]]: initial });
     return { ...base, operations: { read, update, delete: remove } };
   });
 }
@@ -103,16 +105,21 @@ function show(part: Part, role: Role): Response {
   return { data: Object.fromEntries(shown.map((name) => [name, all[name] ?? null])) };
 }
 
-async function write(roles: Roles, part: Part, request: Request): Promise<Response> {
+function inputOf(part: Part, request: Request): JsonObject {
   const given = part.fields.filter((name) => (request.input[name] ?? null) !== null);
   if (given.length === 0) throw new LatchkeyError('bad_request', `missing ${part.fields[0]}`);
-  return change(roles, request, Object.fromEntries(given.map((name) => [name, request.input[name] ?? null])));
+  return Object.fromEntries(given.map((name) => [name, request.input[name] ?? null]));
 }
 
-async function change(roles: Roles, request: Request, input: JsonObject): Promise<Response> {
+async function changeRole(
+  roles: Roles,
+  request: Request,
+  input: JsonObject,
+  limits: TtlLimits,
+): Promise<Response> {
   await roles.change(roleName(request.params['role_name'] ?? ''), (before) => {
     if (before === undefined) throw new LatchkeyError('not_found', 'there is no such role');
-    return withRoleInput(before, input, false);
+    return withRoleInput(before, input, false, limits);
   });
   return {};
 }

@@ -136,14 +136,11 @@ function leasePort({ leases, router }: Rooms, metrics: Metrics, log: Logger): Le
         });
       return true;
     },
-    irrevocable: () => {
-      const counts = new Map<string, number>();
-      for (const id of leases.irrevocable) {
-        const mount = router.find(id)?.mounted.entry.path ?? 'deleted mount';
-        counts.set(mount, (counts.get(mount) ?? 0) + 1);
-      }
-      return counts;
-    },
+    irrevocable: () =>
+      leases.irrevocable.map((leaseId) => ({
+        leaseId,
+        mountAccessor: router.find(leaseId)?.mounted.entry.accessor ?? 'mount-accessor-not-found',
+      })),
   };
 }
 

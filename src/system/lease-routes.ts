@@ -2,6 +2,7 @@
 
 import { rfc3339 } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
+import type { JsonObject } from '../base/json.ts';
 import type { Request, Response, Route } from '../engine/engine.ts';
 import { readFields } from '../engine/fields.ts';
 import type { LeasePort, RightsPort } from './ports.ts';
@@ -19,6 +20,12 @@ const SYNC = {
 const REVOKE_FIELDS = { lease_id: LEASE_ID, sync: SYNC } as const;
 const PREFIX_FIELDS = { sync: SYNC } as const;
 const COUNT_FIELDS = { type: { type: 'string', help: 'irrevocable' } } as const;
+const IRREVOCABLE_FIELDS = {
+  ...COUNT_FIELDS,
+  limit: { type: 'string', help: 'How many to show at most, or "none". Default 10000.' },
+} as const;
+/** Vault's. */
+const IRREVOCABLE_MAX = 10_000;
 
 export function leaseRoutes(port: LeasePort, rights: RightsPort, now: () => number): readonly Route[] {
   return [
@@ -39,6 +46,13 @@ export function leaseRoutes(port: LeasePort, rights: RightsPort, now: () => numb
       access: 'sudo',
       operations: { list: (request) => list(port, request) },
       help: 'Lists the lease ids below a prefix, one folder at a time.',
+    },
+    {
+      pattern: 'leases',
+      access: 'sudo',
+      operations: { read: (request) => irrevocable(port, request) },
+      fields: IRREVOCABLE_FIELDS,
+      help: 'Shows the leases that could not be ended, and why.',
     },
     {
       pattern: 'leases/count',
@@ -143,13 +157,39 @@ async function revoke(port: LeasePort, request: Request): Promise<Response> {
 }
 
 function count(port: LeasePort, request: Request): Response {
-  const { type } = readFields(COUNT_FIELDS, request.input);
-  if (type?.toLowerCase() !== 'irrevocable') {
-    throw new LatchkeyError('bad_request', 'type must be "irrevocable"');
+  assertIrrevocable(readFields(COUNT_FIELDS, request.input).type);
+  const leases = port.irrevocable();
+  const counts: Record<string, number> = {};
+  for (const { mountAccessor } of leases) counts[mountAccessor] = (counts[mountAccessor] ?? 0) + 1;
+  return { data: { lease_count: leases.length, counts } };
+}
+
+async function irrevocable(port: LeasePort, request: Request): Promise<Response> {
+  const { type, limit = '' } = readFields(IRREVOCABLE_FIELDS, request.input);
+  assertIrrevocable(type);
+  const max = maxOf(limit);
+  const all = port.irrevocable();
+  const leases: JsonObject[] = [];
+  for (const { leaseId, mountAccessor } of all.slice(0, max)) {
+    const error = (await port.find(leaseId))?.irrevocable;
+    // Ended meanwhile.
+    if (error === undefined) continue;
+    leases.push({ lease_id: leaseId, mount_id: mountAccessor, error });
   }
-  const counts = port.irrevocable();
-  const total = [...counts.values()].reduce((sum, one) => sum + one, 0);
-  return { data: { lease_count: total, counts: Object.fromEntries(counts) } };
+  const more = all.length > max ? [`There are ${all.length} such leases; limit=none shows them all`] : [];
+  return { data: { lease_count: leases.length, leases }, warnings: more };
+}
+
+function assertIrrevocable(type: string | undefined): void {
+  if (type?.toLowerCase() === 'irrevocable') return;
+  throw new LatchkeyError('bad_request', 'type must be "irrevocable"');
+}
+
+function maxOf(limit: string): number {
+  if (limit === '') return IRREVOCABLE_MAX;
+  if (limit.toLowerCase() === 'none') return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d{0,8}$/.test(limit)) return Number(limit);
+  throw new LatchkeyError('bad_request', "limit must be 'none' or a positive integer");
 }
 
 function tidy(port: LeasePort): Response {

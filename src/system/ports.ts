@@ -297,8 +297,8 @@ export interface LeasePort {
   revokeForce(prefix: string): Promise<void>;
   /** In the background; false if it is under way already. */
   tidy(): boolean;
-  /** How many leases could not be ended, by mount. */
-  irrevocable(): ReadonlyMap<string, number>;
+  /** Leases that could not be ended, and accessors of their mounts. */
+  irrevocable(): readonly { readonly leaseId: string; readonly mountAccessor: string }[];
 }
 
 export interface WrappingPort {

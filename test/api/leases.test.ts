@@ -14,7 +14,7 @@ suite('sys/leases', () => {
     server = await DevServer.start();
     root = new Asker(server.address, server.token);
     await root.post('sys/policies/acl/app', {
-      policy: `path "sys/leases/*" { capabilities = ["update", "list", "read"] }
+      policy: `path "sys/leases*" { capabilities = ["update", "list", "read"] }
         path "auth/token/create" { capabilities = ["update"] }`,
     });
     await root.post('auth/token/roles/mine', { orphan: true, allowed_policies: 'default' });
@@ -107,6 +107,10 @@ suite('sys/leases', () => {
     const { data } = await root.get('sys/leases/count?type=irrevocable');
     assert.deepEqual(data, { lease_count: 0, counts: {} });
     assert.equal((await root.get('sys/leases/count')).status, 400);
+    const shown = await root.get('sys/leases?type=irrevocable&limit=5');
+    assert.deepEqual(shown.data, { lease_count: 0, leases: [] });
+    assert.equal((await root.get('sys/leases?type=irrevocable&limit=0')).status, 400);
+    assert.equal((await app.get('sys/leases?type=irrevocable')).status, 403);
     const { status, body } = await app.post('sys/leases/tidy');
     assert.equal(status, 202);
     assert.match(String(body['warnings']), /Tidy operation/);

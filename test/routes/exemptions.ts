@@ -54,6 +54,7 @@ export const SUDO_ROUTES: readonly string[] = [
   'system config/cors',
   'system config/ui/headers',
   'system internal/inspect/router/{tag}',
+  'system leases',
   'system leases/lookup/{prefix*}',
   'system leases/revoke-force/{prefix*}',
   'system leases/revoke-prefix/{prefix*}',

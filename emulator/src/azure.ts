@@ -184,7 +184,7 @@ async function openDoors(house: House, listeners: Listener[]) {
     listen({
       port: options.port ?? 0,
       tls: { key: certificates.leafKeyPem, cert: certificates.leafPem },
-      handle: httpsFront(front, services(parts, clock)),
+      handle: httpsFront(front, services(house)),
     }),
   );
   parts.entra.httpsPort = https.port;
@@ -260,7 +260,7 @@ function makeParts(options: AzureOptions, clock: Clock, base: Base): Parts {
   };
 }
 
-function services(parts: Parts, clock: Clock) {
+function services({ parts, clock, keeper }: House) {
   const { entra, aks, roles, settings, subscription } = parts;
   const throttle = new Throttle(settings);
   return {
@@ -268,7 +268,16 @@ function services(parts: Parts, clock: Clock) {
     entra: entraHandler(entra, clock),
     arm: armHandler(subscription, entra),
     graph: graphHandler(entra, clock),
-    keyVault: keyVaultHandler({ vaults: subscription.vaults, roles, entra, settings, throttle, clock }),
+    keyVault: keyVaultHandler({
+      vaults: subscription.vaults,
+      roles,
+      entra,
+      settings,
+      throttle,
+      clock,
+      backupKey: () => subscription.backupKey,
+      save: keeper.save,
+    }),
   };
 }
 

@@ -103,7 +103,7 @@ test('paths', async () => {
     [404, 'GET', 'secrets/none/not-a-version?api-version=7.4'],
     [404, 'GET', 'nowhere?api-version=7.4'],
     [501, 'GET', 'certificates?api-version=7.4'],
-    [501, 'POST', 'keys/restore?api-version=7.4'],
+    [400, 'POST', 'keys/restore?api-version=7.4'],
     [405, 'POST', 'secrets/s?api-version=7.4'],
   ];
   for (const [status, method, path] of cases) {

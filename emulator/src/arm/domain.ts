@@ -1,6 +1,6 @@
 // One subscription: resource groups and what lies in them. ARM's handler and the test shortcuts both call this.
 
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Directory } from '../entra/directory.ts';
 import { ServiceError } from '../http/message.ts';
@@ -48,6 +48,8 @@ export class Subscription {
   readonly roles: RoleBook;
   readonly directory: Directory;
   readonly machine: Machine;
+  /** What backups of its vaults are sealed with. */
+  backupKey: Buffer = randomBytes(32);
   readonly #clock: Clock;
   readonly #groups = new Map<string, ResourceGroup>();
   readonly #identities = new Map<string, Identity>();
@@ -246,7 +248,12 @@ export class Subscription {
   }
 
   dump() {
-    return { groups: this.groups(), identities: this.identities(), vaults: this.vaults.dump() };
+    return {
+      groups: this.groups(),
+      identities: this.identities(),
+      vaults: this.vaults.dump(),
+      backupKey: this.backupKey,
+    };
   }
 
   load(state: ReturnType<Subscription['dump']>): void {
@@ -257,6 +264,7 @@ export class Subscription {
       this.#identities.set(`${identity.resourceGroup}/${identity.name}`.toLowerCase(), identity);
     }
     this.vaults.load(state.vaults);
+    this.backupKey = state.backupKey;
   }
 
   /** A scope may be this subscription, a group, a resource in it or an object in a vault; it must exist. */

@@ -45,6 +45,7 @@ export class VaultBook {
   }
 
   listDeleted(): Vault[] {
+    this.#sweep();
     return [...this.#deleted.values()];
   }
 
@@ -52,6 +53,7 @@ export class VaultBook {
   put(at: { groupId: string; group: string; name: string }, request: VaultRequest, rbacDefault: boolean) {
     const { name, group, groupId } = at;
     if (!isVaultName(name)) throw invalidName(name);
+    this.#sweep();
     if (this.#deleted.has(name.toLowerCase())) throw deletedNameTaken(name);
     const known = this.byName(name);
     if (known && known.resourceGroup.toLowerCase() !== group.toLowerCase()) throw nameTaken(name);
@@ -97,6 +99,7 @@ export class VaultBook {
   }
 
   recover(name: string): Vault | undefined {
+    this.#sweep();
     const deleted = this.#deleted.get(name.toLowerCase());
     if (!deleted) return undefined;
     const { deletedAt: _, ...vault } = deleted;
@@ -107,6 +110,7 @@ export class VaultBook {
 
   /** A soft-deleted vault; throws 404. */
   deleted(name: string, location?: string): Vault {
+    this.#sweep();
     const vault = this.#deleted.get(name.toLowerCase());
     if (!vault || (location !== undefined && location.toLowerCase() !== vault.location)) {
       throw new ServiceError(
@@ -125,6 +129,15 @@ export class VaultBook {
       throw new ServiceError(400, 'MethodNotAllowed', 'Operation "DeletedVaultPurge" is not allowed.');
     }
     this.#deleted.delete(name.toLowerCase());
+  }
+
+  /** What has been deleted for as long as it was to be kept is gone, and its name is free. */
+  #sweep(): void {
+    const now = this.#clock.now();
+    for (const [name, { deletedAt, retentionDays }] of this.#deleted) {
+      if (deletedAt !== undefined && now >= deletedAt + retentionDays * 86_400_000)
+        this.#deleted.delete(name);
+    }
   }
 
   dump() {

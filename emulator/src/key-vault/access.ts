@@ -24,6 +24,8 @@ export const SECRET_OPERATIONS = {
   delete: secret('delete', 'delete'),
   recover: secret('recover/action', 'recover'),
   purge: secret('purge/action', 'purge'),
+  backup: secret('backup/action', 'backup'),
+  restore: secret('restore/action', 'restore'),
 };
 
 export const KEY_OPERATIONS = {

@@ -53,6 +53,7 @@ async function answer(parts: KeyVaultParts, request: Request, vault: Vault): Pro
   checkFailover(parts.settings, operation);
   checkThrottle(parts, vault, { operation, name, version });
   if (name) checkObjectName(name);
+  if (operation.kind === 'keys' && (await vault.keys.rotateDue()) > 0) parts.save();
   return route.run({ parts, request, vault, name, version });
 }
 

@@ -1,8 +1,11 @@
 // Reads what clients send to the keys API, and refuses what Key Vault refuses: 400 BadParameter.
 
+import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { asObject } from '../http/message.ts';
 import { badParameter, readChange, readObject } from './bodies.ts';
-import { RSA_ALGORITHMS, RSA_KEY_SIZES, type RsaKeySize } from './key-crypto.ts';
+import { RSA_ALGORITHMS, RSA_KEY_SIZES, type RsaKeySize, type RsaPair } from './key-crypto.ts';
 import type { KeyChange, KeyType, NewKey } from './keys.ts';
+import { SIGNATURE_ALGORITHMS } from './signatures.ts';
 
 export interface KeyOperationRequest {
   algorithm: string;
@@ -29,6 +32,55 @@ export function readKeyChange(body: Buffer): KeyChange {
   return readKeyOps(readObject(body));
 }
 
+/** The private key and all that a new version says; only RSA is taken. */
+export function readImport(body: Buffer): { request: NewKey; pair: RsaPair } {
+  const object = readObject(body);
+  const jwk = asObject(object['key']);
+  if (!jwk) throw badParameter('The request must contain key.');
+  const kty = readType(jwk['kty']);
+  const type = kty === 'RSA-HSM' || object['Hsm'] === true ? 'RSA-HSM' : 'RSA';
+  const pair = readPair(jwk);
+  const size = readSize(pair.publicKey.asymmetricKeyDetails?.modulusLength);
+  return { request: { type, size, ...readKeyOps({ ...object, key_ops: jwk['key_ops'] }) }, pair };
+}
+
+function readPair(jwk: Record<string, unknown>): RsaPair {
+  const members: Record<string, string> = { kty: 'RSA' };
+  for (const name of ['n', 'e', 'd', 'p', 'q', 'dp', 'dq', 'qi']) {
+    const value = jwk[name];
+    if (typeof value !== 'string') throw badParameter(`key.${name} is missing.`);
+    // Some clients fill up to whole groups of four.
+    members[name] = value.replace(/=+$/, '');
+  }
+  try {
+    const privateKey = createPrivateKey({ key: members, format: 'jwk' });
+    return { privateKey, publicKey: createPublicKey(privateKey) };
+  } catch {
+    throw badParameter('key is no RSA private key.');
+  }
+}
+
+export interface SignRequest {
+  algorithm: string;
+  digest: Buffer;
+  /** Present to verify. */
+  signature: Buffer | undefined;
+}
+
+/** sign has the digest as `value`; verify has it as `digest`, and the signature as `value`. */
+export function readSignature(body: Buffer, verb: 'sign' | 'verify'): SignRequest {
+  const object = readObject(body);
+  const { alg } = object;
+  if (typeof alg !== 'string' || !SIGNATURE_ALGORITHMS.includes(alg)) {
+    throw badParameter(
+      `Key and algorithm are not compatible: alg must be one of ${SIGNATURE_ALGORITHMS.join(', ')}.`,
+    );
+  }
+  return verb === 'sign'
+    ? { algorithm: alg, digest: readBytes(object, 'value'), signature: undefined }
+    : { algorithm: alg, digest: readBytes(object, 'digest'), signature: readBytes(object, 'value') };
+}
+
 /** rotate takes no body; some clients send an empty object. */
 export function readNothing(body: Buffer): void {
   if (body.length > 0) readObject(body);
@@ -36,7 +88,7 @@ export function readNothing(body: Buffer): void {
 
 export function readKeyOperation(body: Buffer): KeyOperationRequest {
   const object = readObject(body);
-  const { alg, value } = object;
+  const { alg } = object;
   if (typeof alg !== 'string' || !RSA_ALGORITHMS.includes(alg)) {
     throw badParameter(
       `Key and algorithm are not compatible: alg must be one of ${RSA_ALGORITHMS.join(', ')}.`,
@@ -45,10 +97,15 @@ export function readKeyOperation(body: Buffer): KeyOperationRequest {
   for (const name of ['iv', 'aad', 'tag']) {
     if ((object[name] ?? undefined) !== undefined) throw badParameter(`${name} is not used with ${alg}.`);
   }
+  return { algorithm: alg, value: readBytes(object, 'value') };
+}
+
+function readBytes(object: Record<string, unknown>, name: string): Buffer {
+  const value = object[name];
   if (typeof value !== 'string' || value.length > VALUE_CHARS_MAX || !/^[\w-]+={0,2}$/.test(value)) {
-    throw badParameter('value must be base64url.');
+    throw badParameter(`${name} must be base64url.`);
   }
-  return { algorithm: alg, value: Buffer.from(value, 'base64url') };
+  return Buffer.from(value, 'base64url');
 }
 
 function readType(kty: unknown): KeyType {

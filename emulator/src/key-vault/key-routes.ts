@@ -3,8 +3,16 @@
 import { epochSeconds } from '../clock.ts';
 import { type Reply, ServiceError } from '../http/message.ts';
 import { KEY_OPERATIONS as RIGHTS } from './access.ts';
+import { readBackup, seal } from './backup.ts';
 import { badParameter } from './bodies.ts';
-import { readKeyChange, readKeyOperation, readNewKey, readNothing } from './key-bodies.ts';
+import {
+  readImport,
+  readKeyChange,
+  readKeyOperation,
+  readNewKey,
+  readNothing,
+  readSignature,
+} from './key-bodies.ts';
 import { rsaDecrypt, rsaEncrypt } from './key-crypto.ts';
 import {
   deletedKeyBundle,
@@ -14,35 +22,38 @@ import {
   keyVersionItem,
   versionId,
 } from './key-render.ts';
-import type { KeyVersion } from './keys.ts';
+import type { Key, KeyVersion } from './keys.ts';
 import { newest } from './objects.ts';
 import { listPage } from './render.ts';
-import { type Context, checkPurgeable, type KeyVaultParts, notYet, ok, type Route } from './routes.ts';
+import { readRotationPolicy, renderRotationPolicy } from './rotation.ts';
+import { type Context, checkPurgeable, type KeyVaultParts, ok, type Route } from './routes.ts';
+import { signDigest, verifyDigest } from './signatures.ts';
 
 type Verb = 'encrypt' | 'decrypt' | 'wrapKey' | 'unwrapKey';
+type AnyVerb = Verb | 'sign' | 'verify';
 
 /** Also read by the test that tries each operation without token, with the wrong audience, role and scope. */
 export const KEY_ROUTES: readonly Route[] = [
   { method: 'POST', pattern: 'keys/:name/create', operation: RIGHTS.create, run: createKey },
-  { method: 'PUT', pattern: 'keys/:name', operation: RIGHTS.import, run: notYet },
+  { method: 'PUT', pattern: 'keys/:name', operation: RIGHTS.import, run: importKey },
   { method: 'GET', pattern: 'keys', operation: RIGHTS.list, run: listKeys },
-  { method: 'POST', pattern: 'keys/restore', operation: RIGHTS.restore, run: notYet },
+  { method: 'POST', pattern: 'keys/restore', operation: RIGHTS.restore, run: restoreKey },
   { method: 'GET', pattern: 'keys/:name', operation: RIGHTS.get, run: getKey },
   { method: 'GET', pattern: 'keys/:name/versions', operation: RIGHTS.list, run: listVersions },
-  { method: 'GET', pattern: 'keys/:name/rotationpolicy', operation: RIGHTS.getPolicy, run: notYet },
-  { method: 'PUT', pattern: 'keys/:name/rotationpolicy', operation: RIGHTS.setPolicy, run: notYet },
+  { method: 'GET', pattern: 'keys/:name/rotationpolicy', operation: RIGHTS.getPolicy, run: getPolicy },
+  { method: 'PUT', pattern: 'keys/:name/rotationpolicy', operation: RIGHTS.setPolicy, run: setPolicy },
   { method: 'GET', pattern: 'keys/:name/:version', operation: RIGHTS.get, run: getKey },
   { method: 'PATCH', pattern: 'keys/:name', operation: RIGHTS.update, run: updateKey },
   { method: 'PATCH', pattern: 'keys/:name/:version', operation: RIGHTS.update, run: updateKey },
   { method: 'POST', pattern: 'keys/:name/rotate', operation: RIGHTS.rotate, run: rotateKey },
-  { method: 'POST', pattern: 'keys/:name/backup', operation: RIGHTS.backup, run: notYet },
+  { method: 'POST', pattern: 'keys/:name/backup', operation: RIGHTS.backup, run: backupKey },
   { method: 'DELETE', pattern: 'keys/:name', operation: RIGHTS.delete, run: deleteKey },
   ...operationRoutes('encrypt', (context) => transform(context, 'encrypt')),
   ...operationRoutes('decrypt', (context) => transform(context, 'decrypt')),
   ...operationRoutes('wrapKey', (context) => transform(context, 'wrapKey')),
   ...operationRoutes('unwrapKey', (context) => transform(context, 'unwrapKey')),
-  ...operationRoutes('sign', notYet),
-  ...operationRoutes('verify', notYet),
+  ...operationRoutes('sign', (context) => signature(context, 'sign')),
+  ...operationRoutes('verify', (context) => signature(context, 'verify')),
   { method: 'GET', pattern: 'deletedkeys', operation: RIGHTS.list, run: listDeleted },
   { method: 'GET', pattern: 'deletedkeys/:name', operation: RIGHTS.getDeleted, run: getDeleted },
   { method: 'POST', pattern: 'deletedkeys/:name/recover', operation: RIGHTS.recover, run: recoverKey },
@@ -50,7 +61,7 @@ export const KEY_ROUTES: readonly Route[] = [
 ];
 
 /** With a version in the path, and without one: then the newest key works. */
-function operationRoutes(verb: Verb | 'sign' | 'verify', run: Route['run']): Route[] {
+function operationRoutes(verb: AnyVerb, run: Route['run']): Route[] {
   const word = verb.toLowerCase();
   const operation = RIGHTS[verb];
   return [
@@ -61,6 +72,12 @@ function operationRoutes(verb: Verb | 'sign' | 'verify', run: Route['run']): Rou
 
 async function createKey({ request, vault, name }: Context): Promise<Reply> {
   const { object, version } = await vault.keys.create(name, readNewKey(request.body));
+  return ok(keyBundle(request, vault, object.name, version));
+}
+
+function importKey({ request, vault, name }: Context): Reply {
+  const { request: asked, pair } = readImport(request.body);
+  const { object, version } = vault.keys.import(name, pair, asked);
   return ok(keyBundle(request, vault, object.name, version));
 }
 
@@ -111,14 +128,49 @@ function transform({ parts, request, vault, name, version: asked }: Context, ver
   return ok({ kid: versionId(request, object.name, version), value: result.toString('base64url') });
 }
 
+function signature({ parts, request, vault, name, version: asked }: Context, verb: 'sign' | 'verify'): Reply {
+  const { algorithm, digest, signature } = readSignature(request.body, verb);
+  const { object, version } = vault.keys.find(name, asked);
+  checkUsable(parts, version, verb);
+  const { publicKey, privateKey, size } = version;
+  const result = signature
+    ? verifyDigest(publicKey, size, algorithm, { digest, signature })
+    : signDigest(privateKey, size, algorithm, digest);
+  if (result === undefined) throw badParameter(`The digest is not as long as ${algorithm} wants it.`);
+  if (typeof result === 'boolean') return ok({ value: result });
+  return ok({ kid: versionId(request, object.name, version), value: result.toString('base64url') });
+}
+
+function getPolicy({ request, vault, name }: Context): Reply {
+  const { object } = vault.keys.find(name);
+  return ok(renderRotationPolicy(request.authority, object.name, object.rotation));
+}
+
+function setPolicy({ parts, request, vault, name }: Context): Reply {
+  const { object } = vault.keys.find(name);
+  object.rotation = readRotationPolicy(request.body, object.rotation, epochSeconds(parts.clock));
+  return ok(renderRotationPolicy(request.authority, object.name, object.rotation));
+}
+
+function backupKey({ parts, vault, name }: Context): Reply {
+  return ok({ value: seal(parts.backupKey(), 'keys', vault.keys.versions(name)) });
+}
+
+function restoreKey({ parts, request, vault }: Context): Reply {
+  // The blob is authentic, so its form is ours.
+  const key = vault.keys.restore(readBackup(parts.backupKey(), 'keys', request.body) as Key);
+  return ok(keyBundle(request, vault, key.name, newest(key)));
+}
+
 /**
  * Throws 403 unless this version may be used so now. Source: Azure's "About keys": key_ops always count; outside nbf
  * and exp only what opens old data still works.
  */
-function checkUsable({ settings, clock }: KeyVaultParts, version: KeyVersion, verb: Verb): void {
+function checkUsable({ settings, clock }: KeyVaultParts, version: KeyVersion, verb: AnyVerb): void {
   const { enabled, nbf, exp } = version.attributes;
-  const forward = verb === 'encrypt' || verb === 'wrapKey';
-  if (!enabled && !(forward && settings.wrapOnDisabledKey === 'allowed')) {
+  // What makes new data, against what opens or checks old.
+  const forward = verb === 'encrypt' || verb === 'wrapKey' || verb === 'sign';
+  if (!enabled && !(forward && verb !== 'sign' && settings.wrapOnDisabledKey === 'allowed')) {
     throw forbidden(verb, 'is not allowed on a disabled key.', 'KeyDisabled');
   }
   if (!version.operations.includes(verb)) {

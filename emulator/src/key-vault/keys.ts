@@ -1,8 +1,8 @@
 // The keys of one vault. Private keys stay in the KeyObjects made here: nothing can read them back.
 
 import type { KeyObject } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import { generateRsaKey, type RsaKeySize } from './key-crypto.ts';
+import { type Clock, epochSeconds } from '../clock.ts';
+import { generateRsaKey, type RsaKeySize, type RsaPair } from './key-crypto.ts';
 import {
   type Found,
   newest,
@@ -11,6 +11,7 @@ import {
   type ObjectVersion,
   type VaultObject,
 } from './objects.ts';
+import { expiryOf, rotationDue } from './rotation.ts';
 
 /** An HSM key is a software key with another name here. */
 export type KeyType = 'RSA' | 'RSA-HSM';
@@ -39,8 +40,12 @@ export interface NewKey extends KeyChange {
 }
 
 export class KeyStore extends ObjectStore<KeyVersion> {
+  readonly #clock: Clock;
+  readonly #rotating = new Set<string>();
+
   constructor(clock: Clock) {
     super('Key', clock);
+    this.#clock = clock;
   }
 
   /** Makes a key, or a new version of it. Generating takes a while; the name is looked at before and after. */
@@ -50,11 +55,38 @@ export class KeyStore extends ObjectStore<KeyVersion> {
     return this.add(name, change, { ...pair, type, size, operations: operations ?? [...DEFAULT_KEY_OPS] });
   }
 
-  /** A new version like the newest one, but enabled, with new key material and without its validity window. */
+  /** A key that was made elsewhere, or a new version of it. */
+  import(name: string, pair: RsaPair, { type, size, operations, ...change }: NewKey): Found<KeyVersion> {
+    return this.add(name, change, { ...pair, type, size, operations: operations ?? [...DEFAULT_KEY_OPS] });
+  }
+
+  /** A new version like the newest one, but enabled, with new key material and with the end that the policy sets. */
   async rotate(name: string): Promise<Found<KeyVersion>> {
     const { object } = this.find(name);
     const { type, size, operations, tags } = newest(object);
-    return this.create(object.name, { type, size, operations: [...operations], tags });
+    const attributes = { exp: expiryOf(object.rotation, epochSeconds(this.#clock)) };
+    return this.create(object.name, { type, size, operations: [...operations], tags, attributes });
+  }
+
+  /**
+   * Rotates every key whose policy says that it is time; gives how many. One new version each, however long the clock
+   * stood beyond that time. Looked for at each request, not by a timer: nobody sees the difference.
+   */
+  async rotateDue(): Promise<number> {
+    const now = epochSeconds(this.#clock);
+    const due = this.list().filter((key) => {
+      const at = key.rotation && rotationDue(key.rotation, newest(key));
+      return at !== undefined && now >= at;
+    });
+    // Two requests at once must not rotate twice.
+    const mine = due.filter((key) => !this.#rotating.has(key.name));
+    for (const key of mine) this.#rotating.add(key.name);
+    try {
+      for (const key of mine) await this.rotate(key.name);
+    } finally {
+      for (const key of mine) this.#rotating.delete(key.name);
+    }
+    return mine.length;
   }
 
   update(name: string, version: string | undefined, change: KeyChange): Found<KeyVersion> {

@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Clock, epochSeconds } from '../clock.ts';
 import { ServiceError } from '../http/message.ts';
+import type { RotationPolicy } from './rotation.ts';
 
 export interface ObjectAttributes {
   enabled: boolean;
@@ -29,6 +30,8 @@ export interface VaultObject<Version extends ObjectVersion> {
   /** Seconds since the Unix epoch; present while soft-deleted. */
   deletedAt?: number;
   purgeAt?: number;
+  /** Keys alone have one. */
+  rotation?: RotationPolicy;
 }
 
 /** What every PATCH may change; a member that is absent stays as it is. */
@@ -83,6 +86,7 @@ export class ObjectStore<Version extends ObjectVersion> {
   }
 
   listDeleted(): VaultObject<Version>[] {
+    this.#sweep();
     return this.#sorted().filter((object) => object.deletedAt !== undefined);
   }
 
@@ -95,6 +99,7 @@ export class ObjectStore<Version extends ObjectVersion> {
   }
 
   deleted(name: string): VaultObject<Version> {
+    this.#sweep();
     const object = this.#objects.get(name.toLowerCase());
     if (object?.deletedAt === undefined) throw this.#notFound(name);
     return object;
@@ -121,8 +126,23 @@ export class ObjectStore<Version extends ObjectVersion> {
     return this;
   }
 
+  /** From a backup: with all its versions, where there is nothing of its name. */
+  restore(object: VaultObject<Version>): VaultObject<Version> {
+    this.checkName(object.name);
+    if (this.#objects.has(object.name.toLowerCase())) {
+      throw new ServiceError(
+        409,
+        'Conflict',
+        `A ${this.#noun.toLowerCase()} with name ${object.name} already exists in this vault.`,
+      );
+    }
+    this.#objects.set(object.name.toLowerCase(), object);
+    return object;
+  }
+
   /** Throws 409 while the name is soft-deleted. */
   protected checkName(name: string): void {
+    this.#sweep();
     if (this.#objects.get(name.toLowerCase())?.deletedAt !== undefined) {
       throw this.#deletedButRecoverable(name);
     }
@@ -166,6 +186,14 @@ export class ObjectStore<Version extends ObjectVersion> {
     const object = this.#objects.get(name.toLowerCase());
     if (!object || object.deletedAt !== undefined) throw this.#notFound(name);
     return object;
+  }
+
+  /** What has been deleted for long enough is gone. */
+  #sweep(): void {
+    const now = epochSeconds(this.#clock);
+    for (const [name, { purgeAt }] of this.#objects) {
+      if (purgeAt !== undefined && now >= purgeAt) this.#objects.delete(name);
+    }
   }
 
   #sorted(): VaultObject<Version>[] {

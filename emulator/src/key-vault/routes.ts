@@ -15,6 +15,10 @@ export interface KeyVaultParts {
   entra: Entra;
   settings: Settings;
   throttle: Throttle;
+  /** Of the subscription: 32 bytes. */
+  backupKey(): Buffer;
+  /** Writes what time has changed, not a request. */
+  save(): void;
   clock: Clock;
 }
 
@@ -47,14 +51,5 @@ export function checkPurgeable(vault: Vault): void {
     'Forbidden',
     'Operation "purge" is not allowed because purge protection is enabled for this vault.',
     { innerCode: 'ForbiddenByPolicy' },
-  );
-}
-
-/** For operations that Azure has and this emulator not yet: their rights are checked all the same. */
-export function notYet({ request }: Context): Reply {
-  throw new ServiceError(
-    501,
-    'NotImplemented',
-    `This emulator does not have ${request.method} ${request.path} yet.`,
   );
 }

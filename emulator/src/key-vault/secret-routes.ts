@@ -3,11 +3,12 @@
 import { epochSeconds } from '../clock.ts';
 import { type Reply, ServiceError } from '../http/message.ts';
 import { SECRET_OPERATIONS as RIGHTS } from './access.ts';
+import { readBackup, seal } from './backup.ts';
 import { readNewSecret, readSecretChange } from './bodies.ts';
 import { newest } from './objects.ts';
 import { deletedBundle, listPage, secretBundle, secretItem } from './render.ts';
 import { type Context, checkPurgeable, type KeyVaultParts, ok, type Route } from './routes.ts';
-import type { SecretVersion } from './secrets.ts';
+import type { Secret, SecretVersion } from './secrets.ts';
 
 /** Also read by the test that tries each operation without token, with the wrong audience, role and scope. */
 export const SECRET_ROUTES: readonly Route[] = [
@@ -18,6 +19,8 @@ export const SECRET_ROUTES: readonly Route[] = [
   { method: 'GET', pattern: 'secrets/:name/:version', operation: RIGHTS.get, run: getSecret },
   { method: 'PATCH', pattern: 'secrets/:name', operation: RIGHTS.update, run: updateSecret },
   { method: 'PATCH', pattern: 'secrets/:name/:version', operation: RIGHTS.update, run: updateSecret },
+  { method: 'POST', pattern: 'secrets/:name/backup', operation: RIGHTS.backup, run: backupSecret },
+  { method: 'POST', pattern: 'secrets/restore', operation: RIGHTS.restore, run: restoreSecret },
   { method: 'DELETE', pattern: 'secrets/:name', operation: RIGHTS.delete, run: deleteSecret },
   { method: 'GET', pattern: 'deletedsecrets', operation: RIGHTS.list, run: listDeleted },
   { method: 'GET', pattern: 'deletedsecrets/:name', operation: RIGHTS.getDeleted, run: getDeleted },
@@ -65,6 +68,17 @@ function listVersions({ request, vault, name }: Context): Reply {
     id: secretBundle(request, vault, secret.name, version).id,
   }));
   return ok(listPage(request, items));
+}
+
+function backupSecret({ parts, vault, name }: Context): Reply {
+  return ok({ value: seal(parts.backupKey(), 'secrets', vault.secrets.versions(name)) });
+}
+
+function restoreSecret({ parts, request, vault }: Context): Reply {
+  // The blob is authentic, so its form is ours.
+  const secret = vault.secrets.restore(readBackup(parts.backupKey(), 'secrets', request.body) as Secret);
+  const { value: _, ...bundle } = secretBundle(request, vault, secret.name, newest(secret));
+  return ok(bundle);
 }
 
 function deleteSecret({ request, vault, name }: Context): Reply {

@@ -24,7 +24,7 @@ import { forwardTarget, tunnelTarget } from './hosts.ts';
 import { type Listener, listen } from './http/listener.ts';
 import { listenAsProxy } from './http/proxy.ts';
 import { Machine } from './imds/domain.ts';
-import { imdsHandler } from './imds/handler.ts';
+import { APP_SERVICE_PATH, imdsHandler } from './imds/handler.ts';
 import { Journal } from './journal.ts';
 import { keyVaultHandler } from './key-vault/handler.ts';
 import { Throttle } from './key-vault/throttle.ts';
@@ -96,6 +96,12 @@ export interface Azure extends Shortcuts {
   /** Moves on tokens, validity, rotation and retention alike. */
   clock: MovableClock;
   machine: Machine;
+  /** For IDENTITY_ENDPOINT, with `identityHeader` for IDENTITY_HEADER: the first machine in the form of App Service. */
+  identityEndpoint: string;
+  /** A secret of the machine. */
+  identityHeader: string;
+  /** Another machine with identities of its own, on a port of its own; it goes with the process. */
+  addMachine(name: string): Promise<MachineDoor>;
   /** All that is there now, private keys included, for restore(). A secret. */
   snapshot(): string;
   /** Puts everything back as it was; tokens and connections that are out stay. */
@@ -104,6 +110,20 @@ export interface Azure extends Shortcuts {
   save(): void;
   /** Stops everything; open and hanging connections are cut. */
   close(): Promise<void>;
+}
+
+/** A machine as its programs see it. */
+export interface MachineDoor {
+  /** Its own (system-assigned) identity. */
+  clientId: string;
+  principalId: string;
+  /** http://127.0.0.1:port, for AZURE_POD_IDENTITY_AUTHORITY_HOST. */
+  imdsUrl: string;
+  identityEndpoint: string;
+  identityHeader: string;
+  /** User-assigned identities by their object id. */
+  attach(principalId: string): void;
+  detach(principalId: string): boolean;
 }
 
 /** Starts a local Azure on loopback. Without a data folder its state is in memory. Not for production. */
@@ -143,7 +163,8 @@ async function launch(options: AzureOptions, clock: MovableClock, base: Base): P
       ...makeShortcuts({ ...parts, clock, port: https.port }),
       caFile: ca.file,
       caPem: certificates.caPem,
-      imdsUrl: `http://127.0.0.1:${imds.port}`,
+      ...doorOf(parts.machine, imds.port),
+      addMachine: (name) => addMachine(house, listeners, name),
       proxyUrl: `http://127.0.0.1:${proxy.port}`,
       adminUrl: `http://127.0.0.1:${admin.port}`,
       adminToken,
@@ -172,14 +193,14 @@ interface House {
 
 /** Opens one door after the other; those that are open are in `listeners`, also when a later one fails. */
 async function openDoors(house: House, listeners: Listener[]) {
-  const { options, parts, clock, certificates, keeper, adminToken, closing } = house;
+  const { options, parts, clock, certificates, keeper, adminToken } = house;
   const intercept = options.intercept === true;
   const opened = async (opening: Promise<Listener>) => {
     const listener = await opening;
     listeners.push(listener);
     return listener;
   };
-  const front: Front = { ...parts, clock, closing, intercept, peek: peeker(parts), save: keeper.save };
+  const front = frontOf(house);
   const https = await opened(
     listen({
       port: options.port ?? 0,
@@ -191,12 +212,7 @@ async function openDoors(house: House, listeners: Listener[]) {
   parts.aks.httpsPort = https.port;
   await keeper.start();
   Object.assign(parts.settings, options.settings);
-  const imds = await opened(
-    listen({
-      port: options.imdsPort ?? 0,
-      handle: imdsFront(front, imdsHandler(parts.machine, parts.entra, parts.settings)),
-    }),
-  );
+  const imds = await opened(openImds(house, parts.machine, options.imdsPort ?? 0));
   const proxy = await opened(
     listenAsProxy({
       port: options.proxyPort ?? 0,
@@ -208,6 +224,36 @@ async function openDoors(house: House, listeners: Listener[]) {
   const handle = adminHandler({ ...parts, directory, clock, token: adminToken, save: keeper.save });
   const admin = await opened(listen({ port: options.adminPort ?? 0, handle }));
   return { https, imds, proxy, admin };
+}
+
+function frontOf({ options, parts, clock, keeper, closing }: House): Front {
+  const intercept = options.intercept === true;
+  return { ...parts, clock, closing, intercept, peek: peeker(parts), save: keeper.save };
+}
+
+function openImds(house: House, machine: Machine, port: number): Promise<Listener> {
+  const { entra, settings } = house.parts;
+  return listen({ port, handle: imdsFront(frontOf(house), imdsHandler(machine, entra, settings)) });
+}
+
+async function addMachine(house: House, listeners: Listener[], name: string): Promise<MachineDoor> {
+  const machine = new Machine(house.parts.entra.directory, name);
+  const listener = await openImds(house, machine, 0);
+  listeners.push(listener);
+  const { clientId, objectId } = machine.systemAssigned;
+  return {
+    clientId,
+    principalId: objectId,
+    ...doorOf(machine, listener.port),
+    attach: (principalId) => machine.attach(principalId),
+    detach: (principalId) => machine.detach(principalId),
+  };
+}
+
+function doorOf(machine: Machine, port: number) {
+  const imdsUrl = `http://127.0.0.1:${port}`;
+  const { identityHeader } = machine;
+  return { imdsUrl, identityEndpoint: `${imdsUrl}/${APP_SERVICE_PATH}`, identityHeader };
 }
 
 interface Parts {

@@ -2,7 +2,7 @@
 
 export type { AksTokenRequest } from './aks/issuer.ts';
 export type { Application, NewFederatedCredential } from './application-shortcuts.ts';
-export { type Azure, type AzureOptions, type Operator, startAzure } from './azure.ts';
+export { type Azure, type AzureOptions, type MachineDoor, type Operator, startAzure } from './azure.ts';
 export { type ClientCertificatePem, makeClientCertificate } from './certificates.ts';
 export type { Clock } from './clock.ts';
 export type { Fault, FaultKind, FaultSpec } from './faults.ts';

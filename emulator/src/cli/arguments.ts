@@ -32,6 +32,7 @@ azure-emulator exec [options] -- <command> [arguments]   runs a client against t
   --hosts <names>          further host names, separated by commas, in a private hosts file: for programs that know
                            no proxy
   --anonymous              without the operator's account
+  --managed-identity       signed in as the machine, in the form of App Service, which every SDK knows
 
 azure-emulator env [options]   prints that environment, for eval in a shell; without the operator's account
 
@@ -70,6 +71,7 @@ export function parse(args: string[]) {
         'tenant-id': { type: 'string' },
         'subscription-id': { type: 'string' },
         hosts: { type: 'string' },
+        'managed-identity': { type: 'boolean', default: false },
         anonymous: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         operator: { type: 'boolean', default: false },

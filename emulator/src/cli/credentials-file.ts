@@ -12,6 +12,9 @@ export type Credentials = Addresses & {
   clientSecret: string;
   objectId: string;
   adminToken: string;
+  identityEndpoint: string;
+  /** A secret of the machine. */
+  identityHeader: string;
 };
 
 /** In a folder that only its owner can enter; refuses one that somebody else has put there first. */
@@ -65,7 +68,13 @@ export async function writeCredentials(path: string, azure: Azure): Promise<void
   const file = await open(path, 'w', 0o600);
   try {
     await file.chmod(0o600);
-    const content: Credentials = { ...addresses, ...azure.operator, adminToken: azure.adminToken };
+    const content: Credentials = {
+      ...addresses,
+      ...azure.operator,
+      adminToken: azure.adminToken,
+      identityEndpoint: azure.identityEndpoint,
+      identityHeader: azure.identityHeader,
+    };
     await file.writeFile(`${JSON.stringify(content)}\n`);
   } finally {
     await file.close();

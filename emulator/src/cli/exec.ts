@@ -32,12 +32,15 @@ export async function exec(values: Values, command: string[]): Promise<number> {
     const found = await findOrStart(values, folder);
     stop = found.stop;
     // An account that the caller has set itself is meant.
-    const named = values.anonymous || process.env['AZURE_CLIENT_ID'] !== undefined;
-    const addresses = values.anonymous ? await withoutAccount(found.credentials, folder) : found.credentials;
+    const asMachine = values['managed-identity'];
+    const anonymous = values.anonymous || asMachine;
+    const named = anonymous || process.env['AZURE_CLIENT_ID'] !== undefined;
+    const addresses = anonymous ? await withoutAccount(found.credentials, folder) : found.credentials;
     const environment = {
       ...process.env,
       ...clientEnvironment(addresses),
       ...(named ? {} : account(found.credentials)),
+      ...(asMachine ? machine(found.credentials) : {}),
     };
     const all = hosts.length === 0 ? command : await withHosts(hosts, folder, command);
     return await run(all, environment);
@@ -71,6 +74,10 @@ async function withoutAccount(credentials: Credentials, folder: string): Promise
   const azConfigDir = join(folder, 'az');
   await writeAzConfig(azConfigDir, azConfigFiles(credentials));
   return { ...credentials, azConfigDir };
+}
+
+function machine({ identityEndpoint, identityHeader }: Credentials): Record<string, string> {
+  return { IDENTITY_ENDPOINT: identityEndpoint, IDENTITY_HEADER: identityHeader };
 }
 
 function account({ clientId, clientSecret }: Credentials): Record<string, string> {

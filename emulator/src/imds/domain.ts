@@ -1,5 +1,6 @@
 // The machine and the managed identities attached to it.
 
+import { randomBytes } from 'node:crypto';
 import type { Directory, ServicePrincipal } from '../entra/directory.ts';
 import { ServiceError } from '../http/message.ts';
 
@@ -15,10 +16,13 @@ export class Machine {
   readonly #attached = new Set<string>();
   systemAssigned: ServicePrincipal;
 
-  constructor(directory: Directory) {
+  /** What an App Service's programs prove with that they run on it. */
+  readonly identityHeader = randomBytes(18).toString('base64url');
+
+  constructor(directory: Directory, name = 'machine') {
     this.#directory = directory;
     this.systemAssigned = directory.add({
-      displayName: 'machine (system-assigned)',
+      displayName: `${name} (system-assigned)`,
       kind: 'ManagedIdentity',
     });
     this.attach(this.systemAssigned.objectId);

@@ -1,10 +1,15 @@
-// The token endpoint of the Instance Metadata Service. Plain HTTP, as the real one on 169.254.169.254.
+// The token endpoints of managed identities: the Instance Metadata Service, plain HTTP as the real one on
+// 169.254.169.254, and beside it the form of App Service.
 
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Entra } from '../entra/domain.ts';
 import { AadstsError } from '../entra/errors.ts';
 import { queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
 import type { Settings } from '../settings.ts';
 import type { Machine } from './domain.ts';
+
+/** Below the metadata service's own address: IDENTITY_ENDPOINT. */
+export const APP_SERVICE_PATH = 'msi/token';
 
 export function imdsHandler(
   machine: Machine,
@@ -29,6 +34,8 @@ export function imdsHandler(
 }
 
 async function route(machine: Machine, entra: Entra, request: Request): Promise<Reply> {
+  if (request.segments.join('/').toLowerCase() === APP_SERVICE_PATH)
+    return appService(machine, entra, request);
   // Checked before the path, so that a probe without the header gets 400 wherever it knocks.
   if (request.headers['metadata']?.toLowerCase() !== 'true') {
     throw new ServiceError(400, 'invalid_request', 'Required metadata header not specified');
@@ -48,16 +55,7 @@ async function route(machine: Machine, entra: Entra, request: Request): Promise<
       "Required query variable 'api-version' is missing or invalid",
     );
   }
-  const resource = queryValue(request, 'resource');
-  if (!resource)
-    throw new ServiceError(400, 'invalid_request', "Required query variable 'resource' is missing");
-  const identity = machine.select({
-    clientId: queryValue(request, 'client_id'),
-    objectId: queryValue(request, 'object_id'),
-    resourceId: queryValue(request, 'msi_res_id') ?? queryValue(request, 'mi_res_id'),
-  });
-  request.trace.principalId = identity.objectId;
-  const issued = await entra.identityToken(identity, resource);
+  const { resource, identity, issued } = await issue(machine, entra, request);
   return {
     status: 200,
     headers: { 'cache-control': 'no-store' },
@@ -73,6 +71,46 @@ async function route(machine: Machine, entra: Entra, request: Request): Promise<
       token_type: 'Bearer',
     },
   };
+}
+
+/** The form of App Service, 2019-08-01: a secret header in place of the machine's network. */
+async function appService(machine: Machine, entra: Entra, request: Request): Promise<Reply> {
+  if (request.method !== 'GET') return refusal(405, 'method_not_allowed', 'Only GET is supported');
+  if (!sameText(request.headers['x-identity-header'] ?? '', machine.identityHeader)) {
+    return refusal(401, 'unauthorized', 'The header X-IDENTITY-HEADER is missing or wrong');
+  }
+  const { resource, identity, issued } = await issue(machine, entra, request);
+  return {
+    status: 200,
+    headers: { 'cache-control': 'no-store' },
+    body: {
+      access_token: issued.token,
+      client_id: identity.clientId,
+      expires_on: String(issued.expiresOn),
+      resource,
+      token_type: 'Bearer',
+    },
+  };
+}
+
+async function issue(machine: Machine, entra: Entra, request: Request) {
+  const resource = queryValue(request, 'resource');
+  if (!resource) {
+    throw new ServiceError(400, 'invalid_request', "Required query variable 'resource' is missing");
+  }
+  const identity = machine.select({
+    clientId: queryValue(request, 'client_id'),
+    objectId: queryValue(request, 'object_id') ?? queryValue(request, 'principal_id'),
+    resourceId: queryValue(request, 'msi_res_id') ?? queryValue(request, 'mi_res_id'),
+  });
+  request.trace.principalId = identity.objectId;
+  return { resource, identity, issued: await entra.identityToken(identity, resource) };
+}
+
+/** Over hashes, so that neither content nor length shows in the time it takes. */
+function sameText(one: string, other: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(one), hash(other));
 }
 
 function refusal(status: number, error: string, description: string): Reply {

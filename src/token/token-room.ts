@@ -187,7 +187,7 @@ export class TokenRoom {
     const { parent } = order;
     if (order.type === 'batch') return this.#issueBatch(order);
     if (parent === '') return await this.#issueService(order);
-    return await this.#lock.run(parent, async () => {
+    return await this.#lock.share(parent, async () => {
       if ((await this.#alive(await this.store.lookupId(parent))) === undefined) {
         throw new LatchkeyError('bad_request', 'parent token lookup failed: no parent found');
       }
@@ -233,7 +233,7 @@ export class TokenRoom {
   async whileAlive<T>({ id, entry }: KnownToken, act: () => Promise<T>): Promise<T> {
     const holder = id === '' ? entry.parent : id;
     if (holder === '') return act();
-    return this.#lock.run(holder, async () => {
+    return this.#lock.share(holder, async () => {
       const known = await this.store.lookupId(holder);
       if (known === undefined || (await this.#tree.isEnding(known))) {
         throw new LatchkeyError('invalid_token', 'the token has ended meanwhile');

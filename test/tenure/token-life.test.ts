@@ -131,6 +131,27 @@ test('a batch token ends with its parent at once, in the middle of the tree', as
   assert.equal(await bench.isAlive(orphan), false);
 });
 
+test('what is made and lent while the parent is revoked is refused, or gone with it', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const parent = await bench.create({ ttl: '5h' });
+    const made: Promise<string | undefined>[] = [];
+    const lent: Promise<unknown>[] = [];
+    const begin = () => {
+      made.push(bench.create({}, parent).catch(() => undefined));
+      lent.push(bench.ask('read', 'rented/creds', {}, { token: parent }).catch(() => undefined));
+    };
+    for (let count = 0; count < 5; count += 1) begin();
+    await turns(round);
+    const revoked = bench.ask('write', 'auth/token/revoke', { token: parent });
+    for (let count = 0; count < 5; count += 1) begin();
+    await Promise.all([revoked, ...lent]);
+    for (const child of await Promise.all(made)) {
+      if (child !== undefined) assert.equal(await bench.isAlive(child), false);
+    }
+    await until('all that was lent to come back', async () => bench.rented.size === 0);
+  }
+});
+
 test('a batch token makes no tokens, has no cubbyhole, and cannot be revoked', async () => {
   const batch = await bench.create({ ttl: '1h', type: 'batch', policies: ['app', 'default'] });
   await refuses(bench.create({}, batch), 'batch tokens cannot create more tokens');

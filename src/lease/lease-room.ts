@@ -211,10 +211,10 @@ export class LeaseRoom implements AsyncDisposable {
 
   /** What a token was given ends with it: written down when it resolves. */
   async endLeasesOf(tokenId: string): Promise<void> {
-    for await (const id of this.#store.ofToken(tokenId)) {
+    await inGroups(this.#store.ofToken(tokenId), async (id) => {
       await this.#mark(id);
       this.#worker.set(id, 0);
-    }
+    });
   }
 
   /** Puts every lease into the queue again, and tries once more to end what could not be ended. */
@@ -225,14 +225,7 @@ export class LeaseRoom implements AsyncDisposable {
 
   async #each(prefix: string, act: (id: string) => Promise<void>): Promise<void> {
     const folder = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
-    let group: string[] = [];
-    for await (const id of this.#store.below(folder)) {
-      group.push(id);
-      if (group.length < AT_ONCE) continue;
-      await Promise.all(group.map(act));
-      group = [];
-    }
-    await Promise.all(group.map(act));
+    await inGroups(this.#store.below(folder), act);
     // A prefix may also name one lease.
     if (folder !== prefix) await act(prefix);
   }
@@ -366,6 +359,18 @@ export class LeaseRoom implements AsyncDisposable {
       return true;
     });
   }
+}
+
+/** A few at a time: the storage writes them together. */
+async function inGroups(ids: AsyncIterable<string>, act: (id: string) => Promise<void>): Promise<void> {
+  let group: string[] = [];
+  for await (const id of ids) {
+    group.push(id);
+    if (group.length < AT_ONCE) continue;
+    await Promise.all(group.map(act));
+    group = [];
+  }
+  await Promise.all(group.map(act));
 }
 
 /** The path that was asked; its engine ends the secret. */

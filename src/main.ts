@@ -271,11 +271,12 @@ function optionsOf(config: ListenerConfig): ListenerOptions {
     clock: systemClock,
   };
   if (config.tls.disabled) return options;
-  const { certFile, keyFile, clientCaFile, clientCert, minVersion, maxVersion, cipherSuites } = config.tls;
+  const { certFile, keyFile, clientCaFile, clientCert, ...offered } = config.tls;
+  const { minVersion, maxVersion, cipherSuites, keyExchanges } = offered;
   const tls = { cert: certFile, key: keyFile, clientCa: clientCaFile, clientCert };
   return {
     ...options,
-    tls: { ...tls, minVersion, maxVersion, cipherSuites },
+    tls: { ...tls, minVersion, maxVersion, cipherSuites, keyExchanges },
     tlsLookMs: config.tls.lookEveryMs,
   };
 }

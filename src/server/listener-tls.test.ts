@@ -2,6 +2,7 @@
 // files come into use while connections stay.
 
 import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -60,6 +61,22 @@ suite('what is offered', () => {
     await using narrow = await open({ ...files, cipherSuites: ['TLS_CHACHA20_POLY1305_SHA256'] });
     assert.equal(await agreed(narrow.port, { ca }), 'TLSv1.3 TLS_CHACHA20_POLY1305_SHA256');
     await assert.rejects(RawClient.open(narrow.port, { ca, maxVersion: 'TLSv1.2' }), /version|SSL/);
+  });
+
+  test('the key exchanges that are named, and no others', async () => {
+    await using files = await certificateFiles();
+    const ca = files.pem;
+    await using listener = await open({ ...files, keyExchanges: ['X25519MLKEM768', 'P-384'] });
+    assert.ok(await answers(listener.port, { ca, ecdhCurve: 'X25519MLKEM768' }));
+    assert.ok(await answers(listener.port, { ca, ecdhCurve: 'P-384' }));
+    await assert.rejects(RawClient.open(listener.port, { ca, ecdhCurve: 'X25519' }), /handshake|SSL/);
+  });
+
+  test('no key behind a passphrase, in words', async () => {
+    await using files = await certificateFiles();
+    const options = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'swordfish' } as const;
+    await writeFile(files.key, createPrivateKey(files.keyPem).export(options));
+    await assert.rejects(open(files), /is encrypted with a passphrase/);
   });
 
   test('the versions between minimum and maximum', async () => {

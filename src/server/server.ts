@@ -92,6 +92,6 @@ export class Server {
       });
     }
     await attempt('the audit devices', () => this.node.reload());
-    this.#log.info(`SIGHUP: read again: ${done.join(', ')}; a sealed node tries again now`);
+    this.#log.info(`SIGHUP: read again: ${done.join(', ') || 'nothing'}; a sealed node tries again now`);
   }
 }

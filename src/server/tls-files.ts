@@ -22,7 +22,9 @@ export interface TlsFiles {
   /** Default TLSv1.3. */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** OpenSSL's names. Those of TLS 1.3 are all offered unless one of them is named. Default: Node's. */
-  readonly cipherSuites?: readonly string[];
+  readonly cipherSuites?: readonly string[] | undefined;
+  /** OpenSSL's names of groups, best first. Default: Node's. */
+  readonly keyExchanges?: readonly string[] | undefined;
 }
 
 export const TLS13_SUITES: readonly string[] = [
@@ -48,8 +50,10 @@ export async function loadTls(files: TlsFiles): Promise<SecureContextOptions> {
     minVersion: files.minVersion ?? 'TLSv1.2',
     maxVersion: files.maxVersion ?? 'TLSv1.3',
     ...(files.cipherSuites === undefined ? {} : { ciphers: ciphersOf(files.cipherSuites) }),
+    ...(files.keyExchanges === undefined ? {} : { ecdhCurve: files.keyExchanges.join(':') }),
     ...(ca === undefined ? {} : { ca }),
   };
+  refuseEncrypted(key, files.key);
   if (ca !== undefined) checkAuthority(ca, files.clientCa ?? '');
   try {
     createSecureContext(options);
@@ -61,6 +65,21 @@ export async function loadTls(files: TlsFiles): Promise<SecureContextOptions> {
     );
   }
   return options;
+}
+
+/** When the leaf that `loadTls` has read runs out, milliseconds since the epoch. */
+export function certificateEnd({ cert }: SecureContextOptions): number {
+  return cert instanceof Uint8Array ? new X509Certificate(cert).validToDate.getTime() : Number.NaN;
+}
+
+/** Nobody is there to type a passphrase when a node restarts by itself. */
+function refuseEncrypted(pem: Buffer, path: string): void {
+  if (!/^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m.test(pem.toString('latin1')))
+    return;
+  throw new LatchkeyError(
+    'config_invalid',
+    `the TLS key file ${path} is encrypted with a passphrase, and there is nobody to ask for it; give a plain key`,
+  );
 }
 
 /** Go does not let anybody choose among those of TLS 1.3, and Node would switch 1.3 off where none is named. */

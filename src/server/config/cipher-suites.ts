@@ -1,5 +1,5 @@
-// The cipher suites of `tls_cipher_suites`: from Go's names, as Vault's users write them, to OpenSSL's.
-// https://pkg.go.dev/crypto/tls#pkg-constants
+// Cipher suites and key exchanges: from Go's names, as Vault's users write them, to OpenSSL's.
+// https://pkg.go.dev/crypto/tls#pkg-constants and https://pkg.go.dev/crypto/tls#CurveID
 
 import { TLS13_SUITES } from '../tls-files.ts';
 import type { Checked } from './addresses.ts';
@@ -28,4 +28,21 @@ export function parseCipherSuite(text: string): Checked<string> {
     return { fault: 'this cipher suite is unknown or not offered any more' };
   }
   return { value: exchange === 'RSA' ? known : `${exchange?.replace('_', '-')}-${known}` };
+}
+
+const KEY_EXCHANGES: Readonly<Record<string, string>> = {
+  CURVEP256: 'P-256',
+  CURVEP384: 'P-384',
+  CURVEP521: 'P-521',
+  X25519: 'X25519',
+  X25519MLKEM768: 'X25519MLKEM768',
+  SECP256R1MLKEM768: 'SecP256r1MLKEM768',
+  SECP384R1MLKEM1024: 'SecP384r1MLKEM1024',
+};
+
+/** OpenSSL's name of one of OpenBao's `tls_key_exchange_preferences`. */
+export function parseKeyExchange(text: string): Checked<string> {
+  const name = text.toUpperCase();
+  const known = Object.hasOwn(KEY_EXCHANGES, name) ? KEY_EXCHANGES[name] : undefined;
+  return known === undefined ? { fault: 'this key exchange is unknown' } : { value: known };
 }

@@ -97,6 +97,8 @@ export interface ListenerTlsFiles {
   readonly maxVersion: TlsVersion;
   /** OpenSSL's names; undefined: the default. */
   readonly cipherSuites?: readonly string[];
+  /** The same, best first. */
+  readonly keyExchanges?: readonly string[];
   /** How often the files are looked at; 0 for never. */
   readonly lookEveryMs: number;
 }

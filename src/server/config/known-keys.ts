@@ -61,7 +61,7 @@ export const TCP_LISTENER = keyTable({
     disable_unauthed_generate_root_endpoints disable_unauthed_rekey_endpoints max_json_array_element_count
     max_json_depth max_json_object_entry_count max_json_string_value_length max_json_token
     max_request_json_memory max_request_json_strings max_token_header_size proxy_protocol_behavior
-    tls_auto_reload tls_auto_reload_interval tls_cipher_suites telemetry profiling inflight_requests_logging agent_api proxy_api`,
+    tls_auto_reload tls_auto_reload_interval tls_cipher_suites tls_key_exchange_preferences telemetry profiling inflight_requests_logging agent_api proxy_api`,
   accepted: `purpose role chroot_namespace cors_allow_credentials cors_allowed_headers cors_allowed_origins
     cors_enabled disable_replication_status_endpoints disable_request_limiter
       
@@ -71,7 +71,7 @@ export const TCP_LISTENER = keyTable({
     socket_group socket_mode socket_user tls_acme_ca_directory tls_acme_ca_root tls_acme_cache_path
     tls_acme_disable_alpn_challenge tls_acme_disable_http_challenge tls_acme_domains tls_acme_eab_key_id
     tls_acme_eab_mac_key tls_acme_email tls_acme_key_type tls_acme_test_ca_directory 
-      tls_key_exchange_preferences tls_prefer_server_cipher_suites
+      tls_prefer_server_cipher_suites
     x_forwarded_for_client_cert_decoders x_forwarded_for_client_cert_header
     x_forwarded_for_client_cert_header_decoders x_forwarded_for_client_cert_keep_not_forwarded
     x_forwarded_for_client_cert_keep_unauthorized`,

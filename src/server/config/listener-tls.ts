@@ -1,6 +1,7 @@
 // Reads the tls_* keys of a listener.
 
-import { parseCipherSuite } from './cipher-suites.ts';
+import type { Checked } from './addresses.ts';
+import { parseCipherSuite, parseKeyExchange } from './cipher-suites.ts';
 import type { ListenerTls, TlsVersion } from './config.ts';
 import { quote, type Stanza } from './stanza.ts';
 
@@ -16,7 +17,8 @@ export function readTls(stanza: Stanza): ListenerTls {
   const clientCert = readClientCert(stanza);
   const minVersion = readTlsVersion(stanza, 'tls_min_version') ?? 'TLSv1.2';
   const maxVersion = readTlsVersion(stanza, 'tls_max_version') ?? 'TLSv1.3';
-  const cipherSuites = readCipherSuites(stanza);
+  const cipherSuites = readNames(stanza, 'tls_cipher_suites', parseCipherSuite);
+  const keyExchanges = readNames(stanza, 'tls_key_exchange_preferences', parseKeyExchange);
   const lookEveryMs = readAutoReload(stanza);
   if (disabled) {
     if (clientCert === 'require') {
@@ -52,6 +54,7 @@ export function readTls(stanza: Stanza): ListenerTls {
     maxVersion,
     lookEveryMs,
     ...(cipherSuites === undefined ? {} : { cipherSuites }),
+    ...(keyExchanges === undefined ? {} : { keyExchanges }),
   };
   return clientCaFile === undefined ? files : { ...files, clientCaFile };
 }
@@ -84,16 +87,18 @@ function readTlsVersion(stanza: Stanza, key: string): TlsVersion | undefined {
   return undefined;
 }
 
-/** In any order; the server's own preference holds, as in Go. */
-function readCipherSuites(stanza: Stanza): string[] | undefined {
-  const key = 'tls_cipher_suites';
-  const suites: string[] = [];
+function readNames(
+  stanza: Stanza,
+  key: string,
+  parse: (text: string) => Checked<string>,
+): string[] | undefined {
+  const names: string[] = [];
   for (const text of stanza.strings(key) ?? []) {
-    const parsed = parseCipherSuite(text);
-    if ('value' in parsed) suites.push(parsed.value);
+    const parsed = parse(text);
+    if ('value' in parsed) names.push(parsed.value);
     else stanza.fault(key, `${key}: ${quote(text)}: ${parsed.fault}`);
   }
-  return suites.length === 0 ? undefined : suites;
+  return names.length === 0 ? undefined : names;
 }
 
 /** Milliseconds between two looks at the files; 0 for never. On unless it is switched off, for nothing speaks for a

@@ -616,7 +616,9 @@ test('what a listener asks of TLS, takes as JSON and does not serve', async () =
   const files = 'tls_cert_file = "/c" tls_key_file = "/k"';
   const suites =
     'TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305, TLS_RSA_WITH_AES_256_CBC_SHA';
-  const tls = await listen(`${files} tls_cipher_suites = "${suites}" tls_auto_reload_interval = "1m"`);
+  const tls = await listen(
+    `${files} tls_cipher_suites = "${suites}" tls_auto_reload_interval = "1m" tls_key_exchange_preferences = ["X25519MLKEM768", "CurveP256"]`,
+  );
   assert.deepEqual(tls.warnings, []);
   const of = tls.listener?.tls;
   assert.ok(of?.disabled === false);
@@ -625,6 +627,7 @@ test('what a listener asks of TLS, takes as JSON and does not serve', async () =
     'ECDHE-RSA-AES128-GCM-SHA256,ECDHE-ECDSA-CHACHA20-POLY1305,AES256-SHA',
   );
   assert.equal(of.lookEveryMs, 60_000);
+  assert.deepEqual(of.keyExchanges, ['X25519MLKEM768', 'P-256']);
   const off = (await listen(`${files} tls_auto_reload = false`)).listener?.tls;
   assert.equal(off?.disabled === false && off.lookEveryMs, 0);
   const limits = await listen(
@@ -654,6 +657,7 @@ test('what a listener asks of TLS, takes as JSON and does not serve', async () =
   for (const [keys, expected] of [
     [`${files} tls_cipher_suites = "TLS_RSA_WITH_RC4_128_SHA"`, /RC4_128_SHA": this cipher suite is unknown/],
     [`${files} tls_cipher_suites = "TLS_RSA_WITH_CHACHA20_POLY1305"`, /unknown or not offered/],
+    [`${files} tls_key_exchange_preferences = "CurveP224"`, /CurveP224": this key exchange is unknown/],
     [`${files} tls_auto_reload_interval = "1s"`, /must be at least 5s/],
     [`${files} tls_require_and_verify_client_cert = 1`, /set tls_client_ca_file/],
     ['tls_disable = 1 proxy_protocol_behavior = "use_always"', /let the balancer send X-Forwarded-For/],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hasCode } from './errors.ts';
@@ -40,4 +41,36 @@ test('a number is no object, however it is kept', () => {
     assert.equal(isObject(parseJson(text)), false, text);
   }
   assert.equal(isObject(parseJson('{"rawJSON":1.0}')), true);
+});
+
+/** Ended the process within 100 rounds when `JSON.parse` was called with a reviver at once. */
+const ILL_FORMED = `
+  const { parseJson } = await import(process.argv[1]);
+  for (const start of ['{', '{"a":[{', '[{"b":{']) {
+    const text = start + '"k":"v","n":1.0,'.repeat(3_000) + '"c":[{"s":"x"x';
+    for (let round = 0; round < 250; round += 1) {
+      try {
+        parseJson(text);
+      } catch (error) {
+        if (error.code !== 'bad_request') throw error;
+      }
+      if (round % 25 === 0) gc();
+    }
+  }
+  console.log('alive');
+`;
+
+test('an ill-formed text of many members leaves the process alone', () => {
+  const json = new URL('./json.ts', import.meta.url).href;
+  const flags = [
+    '--expose-gc',
+    '--disable-warning=ExperimentalWarning',
+    '--input-type=module',
+    '--eval',
+    ILL_FORMED,
+  ];
+  // Freed memory is overwritten, so that what still points to it shows at once.
+  const env = { ...process.env, MALLOC_PERTURB_: '165' };
+  const { stdout, signal, status } = spawnSync(process.execPath, [...flags, json], { env, encoding: 'utf8' });
+  assert.deepEqual({ stdout, signal, status }, { stdout: 'alive\n', signal: null, status: 0 });
 });

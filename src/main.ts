@@ -212,7 +212,8 @@ async function openServer(
   });
   const listeners: Listener[] = [];
   for (const listener of config.listeners) {
-    const opened = await openListener(optionsOf(listener), node, log.child('listener'));
+    const options = { ...optionsOf(listener), metrics: ofProcess.metrics };
+    const opened = await openListener(options, node, log.child('listener'));
     listeners.push(opened);
     log.info('listening', { address: opened.address, tls: !listener.tls.disabled });
   }

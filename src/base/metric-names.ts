@@ -97,6 +97,12 @@ export const METRICS = {
     help: '1 while this node leads or hears the active one, else 0',
     isPublic: true,
   },
+  'latchkey.tls.certificate_expiry_seconds': {
+    kind: 'gauge',
+    help: 'seconds until the certificate that a listener shows runs out; negative once it has',
+    labels: ['listener'],
+    isPublic: true,
+  },
   'latchkey.storage.errors_total': {
     kind: 'counter',
     help: 'operations of the storage that failed; fenced is a node that had lost the lead and was stopped',

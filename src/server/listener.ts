@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import { REQUEST_BODY_BYTES_MAX, REQUEST_DURATION_MS_MAX } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { CallHandler, ListenerTraits } from '../core/call.ts';
 import { bindAddress, isLoopback } from './address.ts';
 import { Connections } from './connections.ts';
@@ -17,7 +18,7 @@ import { ListVerb } from './list-verb.ts';
 import type { MetricsAccess } from './metrics-access.ts';
 import { PARSE_LIMITS } from './parse.ts';
 import { type CustomHeaders, ResponseHeaders } from './response-headers.ts';
-import { loadTls, type TlsFiles } from './tls-files.ts';
+import { certificateEnd, loadTls, type TlsFiles } from './tls-files.ts';
 import { TlsWatch } from './tls-watch.ts';
 
 export interface ListenerOptions {
@@ -60,6 +61,8 @@ export interface ListenerOptions {
   /** How often the TLS files are looked at, milliseconds; 0 for never. Default 5 s. */
   readonly tlsLookMs?: number;
   readonly clock?: Clock;
+  /** Is told when the certificate runs out. */
+  readonly metrics?: Metrics;
 }
 
 const TLS_LOOK_MS = 5_000;
@@ -88,7 +91,7 @@ export async function openListener(
   log: Logger,
 ): Promise<Listener> {
   const bind = bindAddress(options.address);
-  const { server, watch } = await makeServer(options, log);
+  const { server, watch, expiry } = await makeServer(options, log);
   const headers = new ResponseHeaders(standingHeaders(options), options.responseHeaders ?? []);
   const connections = new Connections(headers);
   const listVerb = attend(server, connections, options);
@@ -135,6 +138,7 @@ export async function openListener(
     setResponseHeaders: (custom) => headers.set(custom),
     async close(graceMs) {
       watch?.close();
+      expiry?.[Symbol.dispose]();
       await closeServer(server, connections, graceMs);
       await edge.close();
     },
@@ -146,6 +150,8 @@ interface MadeServer {
   readonly server: TlsServer;
   /** Undefined without TLS. */
   readonly watch: TlsWatch | undefined;
+  /** The gauge of the certificate's end; undefined without TLS or metrics. */
+  readonly expiry: Disposable | undefined;
 }
 
 async function makeServer(options: ListenerOptions, log: Logger): Promise<MadeServer> {
@@ -174,18 +180,29 @@ async function makeServer(options: ListenerOptions, log: Logger): Promise<MadeSe
   server.maxConnections = options.connectionsMax ?? 8_192;
   // Their bytes are limited; Node's default would drop headers beyond a number without a word.
   server.maxHeadersCount = 0;
-  return { server, watch: tls && (await watchTls(server, tls, options, log)) };
+  if (tls === undefined) return { server, watch: undefined, expiry: undefined };
+  return { server, ...(await watchTls(server, tls, options, log)) };
 }
 
-function watchTls(
+async function watchTls(
   server: TlsServer,
   tls: TlsFiles,
-  { address, clock = systemClock }: ListenerOptions,
+  { address, clock = systemClock, metrics }: ListenerOptions,
   log: Logger,
-): Promise<TlsWatch> {
+): Promise<Pick<MadeServer, 'watch' | 'expiry'>> {
   const files = [tls.cert, tls.key, ...(tls.clientCa === undefined ? [] : [tls.clientCa])];
-  const use = async () => server.setSecureContext(await loadTls(tls));
-  return TlsWatch.open({ files, use, clock, log: log.child(address) });
+  let expiresAt = Number.NaN;
+  const use = async () => {
+    const context = await loadTls(tls);
+    server.setSecureContext(context);
+    expiresAt = certificateEnd(context);
+  };
+  const watch = await TlsWatch.open({ files, use, clock, log: log.child(address) });
+  const expiry = metrics?.watch(() => {
+    const value = (expiresAt - clock.now()) / 1_000;
+    return [{ name: 'latchkey.tls.certificate_expiry_seconds', value, labels: { listener: address } }];
+  });
+  return { watch, expiry };
 }
 
 function standingHeaders(options: ListenerOptions): Readonly<Record<string, string>> {

@@ -178,7 +178,7 @@ async function openServer(
   ]);
   const cluster = await openCluster(config, log);
   const { processPort } = await import('./server/process-port.ts');
-  const ofProcess = processPort(config, log, levelOf(config.logLevel), systemClock);
+  const ofProcess = processPort(config, log, systemClock);
   const [first] = config.listeners;
   if (first === undefined) throw new LatchkeyError('config_invalid', 'the configuration has no listener');
   const node = new Node({

@@ -19,6 +19,9 @@ test('a room follows the level of all until it has its own, and again once all a
   levels.setAll('error');
   assert.deepEqual([levels.isShown('warn', 'seal'), levels.isShown('error', undefined)], [false, true]);
   assert.equal(levels.setRoom('nobody', 'debug'), false);
+  assert.equal(levels.configured, 'info');
+  levels.configure('warn');
+  assert.deepEqual([levels.configured, levels.isShown('info', 'seal')], ['warn', false]);
   assert.equal(levels.isShown('debug', 'nobody'), false);
 });
 

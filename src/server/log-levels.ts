@@ -7,12 +7,25 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 const ROOMS_MAX = 10_000;
 
 export class LogLevels {
+  #configured: LogLevel;
   #forAll: LogLevel;
   /** Rooms that have spoken or may; undefined follows the level of all. */
   readonly #rooms = new Map<string, LogLevel | undefined>();
 
   constructor(level: LogLevel) {
+    this.#configured = level;
     this.#forAll = level;
+  }
+
+  /** What the configuration says, whatever was set since. */
+  get configured(): LogLevel {
+    return this.#configured;
+  }
+
+  /** The configuration was read again: it holds for all rooms. */
+  configure(level: LogLevel): void {
+    this.#configured = level;
+    this.setAll(level);
   }
 
   /** A room is there, so that it can be named. */

@@ -17,7 +17,7 @@ export interface LogOptions {
 export interface AdjustableLogger extends Logger {
   /** Of each room that a child was made for. */
   readonly levels: LogLevels;
-  /** Holds for all children as well. */
+  /** What the configuration says: holds for all children as well. */
   setLevel(level: LogLevel): void;
 }
 
@@ -40,7 +40,7 @@ export function createLogger(options: LogOptions): AdjustableLogger {
     },
     stream,
   );
-  const setLevel = (level: LogLevel) => levels.setAll(level);
+  const setLevel = (level: LogLevel) => levels.configure(level);
   return { ...roomLogger(backend, levels, undefined), levels, setLevel };
 }
 

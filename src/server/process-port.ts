@@ -6,24 +6,19 @@ import type { NodeParts } from '../core/node-parts.ts';
 import type { ServerConfig, TelemetryConfig } from './config/config.ts';
 import { sanitized } from './config/sanitized.ts';
 import { hostInfo } from './host-info.ts';
-import type { AdjustableLogger, LogLevel } from './log.ts';
+import type { AdjustableLogger } from './log.ts';
 import { MetricsRegistry } from './metrics/registry.ts';
 
 type ProcessPort = NodeParts['process'] & { readonly metrics: MetricsRegistry };
 
-/** `configured` is the level that the process was started with. */
-export function processPort(
-  config: ServerConfig,
-  log: AdjustableLogger,
-  configured: LogLevel,
-  clock: Clock,
-): ProcessPort {
+export function processPort(config: ServerConfig, log: AdjustableLogger, clock: Clock): ProcessPort {
+  const { levels } = log;
   return {
     metrics: registryOf(config.telemetry, clock),
     log: {
-      levels: () => log.levels.all,
-      setAll: (level = configured) => log.setLevel(level),
-      setRoom: (room, level = configured) => log.levels.setRoom(room, level),
+      levels: () => levels.all,
+      setAll: (level = levels.configured) => levels.setAll(level),
+      setRoom: (room, level = levels.configured) => levels.setRoom(room, level),
     },
     config: () => sanitized(config),
     hostInfo: () => hostInfo(clock.now()),

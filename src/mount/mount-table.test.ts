@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { systemRandom } from '../base/random.ts';
 import { MemoryView, refusal } from '../engine/engine.contract.ts';
@@ -62,4 +63,17 @@ test('a record of an earlier version is filled up, one of a later version is ref
   assert.deepEqual([found?.ending, found?.tokenType, found?.auditNonHmacRequestKeys], [false, '', []]);
   await view.put('mounts', Buffer.from(JSON.stringify({ format: 2, mounts: [] })));
   await refusal(MountTable.open(view), 'storage_corrupt');
+});
+
+test('the table of format 1 opens for ever', async () => {
+  const file = new URL('../../test/vectors/mount/table-1.json', import.meta.url);
+  const view = new MemoryView();
+  await view.put('mounts', readFileSync(file));
+  const table = await MountTable.open(view);
+  const [people] = table.entries;
+  assert.deepEqual(
+    [people?.path, people?.type, people?.tokenType, people?.auditNonHmacRequestKeys],
+    ['auth/people/', 'userpass', 'batch', ['a']],
+  );
+  assert.ok(table.isBuiltIn('sys/'));
 });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { until } from '../../../demo/conditions.ts';
+import { utf8 } from '../../base/bytes.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { engineContract, MemoryView, openEngine, refusal } from '../../engine/engine.contract.ts';
 import type { LoginGrant } from '../../engine/engine.ts';
@@ -305,4 +307,21 @@ test('tidying takes what a kill left of a role, and nothing of one that stands',
   const left = () => [...view.records.keys()].filter((key) => /^(secret|accessor)\//.test(key)).length;
   await until('what is left of the role to go', async () => left() === 2 || undefined);
   await login(secret);
+});
+
+test('records of format 1 open for ever', async () => {
+  const file = new URL('../../../test/vectors/auth/approle-records-1.json', import.meta.url);
+  const { accessor, records } = JSON.parse(readFileSync(file, 'utf8'));
+  const view = new MemoryView();
+  for (const [path, record] of Object.entries(records)) {
+    const bytes = typeof record === 'string' ? Buffer.from(record, 'base64') : utf8(JSON.stringify(record));
+    await view.put(path, bytes);
+  }
+  const { ask } = await openEngine(approleEngine, view);
+  const given = { role_id: 'golden-role-id', secret_id: 'golden-secret-id' };
+  const { login } = await ask('update', 'login', given);
+  assert.deepEqual(login?.metadata, { team: 'a', role_name: 'app' });
+  const lookup = { secret_id_accessor: accessor };
+  const { data } = await ask('update', 'role/app/secret-id-accessor/lookup', lookup);
+  assert.equal((data as JsonObject)['secret_id_num_uses'], 4);
 });

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { utf8 } from '../../base/bytes.ts';
 import type { JsonObject } from '../../base/json.ts';
 import { engineContract, MemoryView, openEngine, refusal } from '../../engine/engine.contract.ts';
 import type { LoginGrant } from '../../engine/engine.ts';
@@ -164,4 +166,14 @@ test('the storage holds no password, and a record of another kind is refused', a
   await refusal(login(), 'storage_corrupt');
   view.records.set('user/ann', Buffer.from(text.replace('argon2id', 'md5')));
   await refusal(login(), 'storage_corrupt');
+});
+
+test('records of format 1 open for ever', async () => {
+  const file = new URL('../../../test/vectors/auth/userpass-records-1.json', import.meta.url);
+  const { password, records } = JSON.parse(readFileSync(file, 'utf8'));
+  const view = new MemoryView();
+  for (const [path, record] of Object.entries(records)) await view.put(path, utf8(JSON.stringify(record)));
+  const { ask } = await openEngine(userpassEngine, view);
+  const { login } = await ask('update', 'login/ann', { password });
+  assert.deepEqual([login?.policies, login?.ttlSeconds, login?.boundCidrs], [['app'], 3600, ['127.0.0.0/8']]);
 });

@@ -1,9 +1,14 @@
 // `?help=1` of a real server, and `path-help` of the command line on top of it.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import type { VaultClient } from '../../src/client/client.ts';
 import { DevServer } from './dev-server.ts';
+
+const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'latchkey');
 
 interface Help {
   readonly help: string;
@@ -45,6 +50,18 @@ describe('path-help', { timeout: 60_000 }, () => {
     const { help } = await ask('sys');
     assert.match(help, /\n {4}\^mounts\/\(\?P<path>\.\*\)\/tune\$\n/);
     assert.match((await ask('auth/token')).help, /\n {4}\^lookup-self\$\n/);
+  });
+
+  test('the command line shows it as it is, and all of it as JSON', async () => {
+    const run = (...args: string[]) =>
+      promisify(execFile)(LAUNCHER, ['path-help', `-address=${server.address}`, ...args], {
+        env: { ...process.env, VAULT_TOKEN: server.token },
+      });
+    const { stdout } = await run('secret/metadata/app');
+    assert.equal(stdout.trimEnd(), (await ask('secret/metadata/app')).help.trimEnd());
+    const json = JSON.parse((await run('-format=json', 'secret')).stdout) as Help;
+    assert.ok(json.openapi.paths['/data/{path}'] !== undefined && json.help.includes('## PATHS'));
+    await assert.rejects(run('nowhere'), (error: Error & { code?: number }) => error.code === 2);
   });
 
   test('needs a token that may do something there, but for open paths', async () => {

@@ -54,6 +54,10 @@ export class BenchServer implements AsyncDisposable {
     return this.#root.options.token ?? '';
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** MB resident. */
   async memory(): Promise<number> {
     const status = await readFile(`/proc/${this.#child.pid}/status`, 'utf8');

@@ -10,6 +10,7 @@ import type { Certificate } from './certificate.ts';
 export interface FixedServer extends Disposable {
   readonly plainPort: number;
   readonly tlsPort: number;
+  readonly pid: number;
 }
 
 /** About as long as that of a small secret of kv version 2. */
@@ -21,7 +22,7 @@ export async function startFixedServer(certificate: Certificate): Promise<FixedS
   const child: ChildProcess = fork(import.meta.filename, ['fixed-answer']);
   child.send(certificate);
   const [[plainPort, tlsPort]] = (await once(child, 'message')) as [[number, number]];
-  return { plainPort, tlsPort, [Symbol.dispose]: () => void child.kill() };
+  return { plainPort, tlsPort, pid: child.pid ?? 0, [Symbol.dispose]: () => void child.kill() };
 }
 
 async function serve(): Promise<void> {

@@ -6,6 +6,7 @@ import { connect as connectTls } from 'node:tls';
 
 export interface LoadResult {
   readonly connections: number;
+  readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -45,6 +46,7 @@ export async function load(plan: LoadPlan): Promise<LoadResult> {
     times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.NaN;
   return {
     connections: plan.connections,
+    requests: times.length,
     requestsPerSecond: Math.round(times.length / seconds),
     p50Ms: round(at(0.5)),
     p99Ms: round(at(0.99)),

@@ -11,20 +11,26 @@ import { parseArgs } from 'node:util';
 import { ApiError } from '../src/client/api-error.ts';
 import { BenchServer } from './bench-server.ts';
 import { makeCertificate } from './certificate.ts';
+import { cpuMs } from './cpu-time.ts';
 import { type FixedServer, startFixedServer } from './fixed-server.ts';
 import { type LoadResult, load } from './load.ts';
 import { startTimes } from './starts.ts';
 
-interface Row extends LoadResult {
+interface Row extends Omit<LoadResult, 'requests'> {
   readonly what: string;
   readonly transport: 'plain' | 'tls';
   readonly audit: 'off' | 'on';
+  /** Processor time of the server for one request, microseconds. */
+  readonly cpuUs: number;
   /** Of the requests per second that the fixed answer had with the same transport and connections, percent. */
   readonly ofCeiling: number;
 }
 
 /** The whole request; `count` grows with each. */
 type Maker = (count: number) => string;
+
+/** What is loaded: ours, or the fixed answer. */
+type Target = Pick<FixedServer, 'plainPort' | 'tlsPort' | 'pid'>;
 
 /** Keys that the durable writes go round. */
 const WRITE_KEYS = 1_000;
@@ -57,6 +63,10 @@ async function measureLoads(): Promise<{ rows: readonly Row[]; idleMb: number; l
   const idleMb = await server.memory();
   const measured: Row[] = [];
   const makers = await makersOf(server);
+  // The first requests pay for the compiler.
+  for (const request of makers.values()) {
+    await load({ port: server.plainPort, connections: 4, seconds: Math.min(seconds, 1), request });
+  }
   for (const transport of ['plain', 'tls'] as const) {
     for (const audit of ['off', 'on'] as const) {
       if (audit === 'on') {
@@ -80,9 +90,12 @@ async function measureRound(
   { transport, audit, count }: Pick<Row, 'transport' | 'audit'> & { readonly count: number },
 ): Promise<Row[]> {
   const ca = transport === 'tls' ? certificate.cert : undefined;
-  const run = (target: { readonly plainPort: number; readonly tlsPort: number }, request: Maker) => {
+  const run = async (target: Target, request: Maker) => {
     const port = transport === 'tls' ? target.tlsPort : target.plainPort;
-    return load({ port, ca, connections: count, seconds, request });
+    const cpuBefore = await cpuMs(target.pid);
+    const { requests, ...result } = await load({ port, ca, connections: count, seconds, request });
+    const cpuUs = Math.round((((await cpuMs(target.pid)) - cpuBefore) * 1_000) / requests);
+    return { ...result, cpuUs };
   };
   const read = makers.get('kv v2 read');
   if (read === undefined) throw new Error('there is no read');

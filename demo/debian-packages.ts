@@ -23,7 +23,9 @@ export async function unpackDebian(name: string, folder: string): Promise<Readon
     });
   }
   const libraries = join(folder, 'usr', 'lib');
-  const triplets = (await readdir(libraries)).filter((entry) => entry.endsWith('-linux-gnu'));
+  const triplets = (await readdir(libraries).catch((): string[] => [])).filter((entry) =>
+    entry.endsWith('-linux-gnu'),
+  );
   return { LD_LIBRARY_PATH: triplets.map((triplet) => join(libraries, triplet)).join(':') };
 }
 

@@ -1,5 +1,5 @@
 // `npm run demo`: tells the story step by step, then stays up until Ctrl-C. With --once it checks, clears up and ends.
-// With --storage postgresql the clusters lie in a PostgreSQL server that is started for it.
+// With --storage postgresql or etcd the clusters lie in a server of that kind that is started for it.
 
 import { parseArgs } from 'node:util';
 import { DEMO_STORAGES, Stage } from './stage.ts';

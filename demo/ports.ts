@@ -23,6 +23,11 @@ export async function choosePorts(firstPort: number): Promise<readonly PortPair[
   return [0, 2, 4].map((at) => ({ apiPort: free[at] ?? 0, clusterPort: free[at + 1] ?? 0 }));
 }
 
+/** Different ones, on loopback. */
+export function freePorts(count: number): Promise<readonly number[]> {
+  return reserve(Array.from({ length: count }, () => 0));
+}
+
 /** Ports that could be bound, all at the same time, and were let go. */
 async function reserve(ports: readonly number[]): Promise<number[]> {
   const servers = ports.map(() => createServer());

@@ -18,8 +18,11 @@ export interface ServerPlace {
   readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly caFile: string };
 }
 
-/** The folder of an LMDB store, or tables in PostgreSQL. */
-export type StorePlace = string | { readonly connectionUrl: string; readonly table: string };
+/** The folder of an LMDB store, tables in PostgreSQL, or keys in etcd. */
+export type StorePlace =
+  | string
+  | { readonly connectionUrl: string; readonly table: string }
+  | { readonly endpoints: readonly string[]; readonly path: string };
 
 /** The members of the `seal "azurekeyvault"` stanza. */
 export interface SealStanza {
@@ -133,6 +136,9 @@ ${seal === undefined ? '' : stanzaOf(seal)}`;
 
 function storageLines(store: StorePlace): string {
   if (typeof store === 'string') return `storage "lmdb" {\n  path = "${store}"\n}\n`;
+  if ('endpoints' in store) {
+    return `storage "etcd" {\n  address = "${store.endpoints.join(',')}"\n  path    = "${store.path}"\n}\n`;
+  }
   return `storage "postgresql" {\n  connection_url = "${store.connectionUrl}"\n  table          = "${store.table}"\n}\n`;
 }
 

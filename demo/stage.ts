@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from './conditions.ts';
+import { EtcdServer } from './etcd-server.ts';
 import { type IdentityResource, LocalAzure, type VaultResource } from './local-azure.ts';
 import { choosePorts } from './ports.ts';
 import { PostgresqlServer } from './postgresql-server.ts';
@@ -21,7 +22,7 @@ export interface Cluster {
   readonly identity: IdentityResource;
 }
 
-export const DEMO_STORAGES = ['lmdb', 'postgresql'] as const;
+export const DEMO_STORAGES = ['lmdb', 'postgresql', 'etcd'] as const;
 export type DemoStorage = (typeof DEMO_STORAGES)[number];
 
 /** Gets filled as the story goes on; a step that comes too early fails with words. */
@@ -42,15 +43,15 @@ export class Stage {
   readonly secrets: string[] = [];
 
   /** Undefined: the clusters lie in LMDB. */
-  readonly #database: PostgresqlServer | undefined;
+  readonly #database: PostgresqlServer | EtcdServer | undefined;
 
-  private constructor(folder: string, database: PostgresqlServer | undefined) {
+  private constructor(folder: string, database: PostgresqlServer | EtcdServer | undefined) {
     this.folder = folder;
     this.#database = database;
   }
 
   static async build(storage: DemoStorage = 'lmdb'): Promise<Stage> {
-    const database = storage === 'postgresql' ? await PostgresqlServer.start() : undefined;
+    const database = await databaseOf(storage);
     return new Stage(await mkdtemp(join(tmpdir(), 'latchkey-demo-')), database);
   }
 
@@ -118,6 +119,9 @@ export class Stage {
   }
 
   async #store(name: string): Promise<StorePlace> {
+    if (this.#database instanceof EtcdServer) {
+      return { endpoints: this.#database.endpoints, path: `/${name}/` };
+    }
     if (this.#database !== undefined) {
       return { connectionUrl: this.#database.url, table: name.replaceAll('-', '_') };
     }
@@ -165,6 +169,12 @@ export class Stage {
     await this.#database?.[Symbol.asyncDispose]();
     if (!keepFolder) await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+async function databaseOf(storage: DemoStorage): Promise<PostgresqlServer | EtcdServer | undefined> {
+  if (storage === 'postgresql') return PostgresqlServer.start();
+  if (storage === 'etcd') return EtcdServer.start({ members: 3 });
+  return undefined;
 }
 
 function need<T>(value: T | undefined, what: string): T {

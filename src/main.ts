@@ -144,6 +144,10 @@ function openStorage(config: ServerConfig, log: AdjustableLogger): OpenStorage {
       const { openPostgresql } = await import('./storage/postgresql/postgresql.ts');
       return openPostgresql({ ...storage, ...parts });
     }
+    if (storage.type === 'etcd') {
+      const { openEtcd } = await import('./storage/etcd/etcd.ts');
+      return openEtcd({ ...storage, ...parts });
+    }
     const { openLmdb } = await import('./storage/lmdb/lmdb.ts');
     const onPanic = (reason: string) => {
       log.error('the storage cannot go on in this process; ending it, so that it is started anew', {

@@ -53,7 +53,6 @@ const ADAPTER_ROOMS = new Set(['storage', 'seal', 'audit', 'secrets', 'auth']);
 const HOMES: readonly { package: RegExp; home: string; dynamic?: boolean }[] = [
   { package: /^@azure(-rest)?\//, home: 'src/seal/azure-key-vault/', dynamic: true },
   { package: /^lmdb$/, home: 'src/storage/lmdb/' },
-  { package: /^etcd3$/, home: 'src/storage/etcd/' },
   { package: /^pg$/, home: 'src/storage/postgresql/' },
   { package: /^prom-client$/, home: 'src/server/metrics/', dynamic: true },
   { package: /^commander$/, home: 'src/cli/' },

@@ -133,6 +133,7 @@ export interface AuditDeviceConfig {
 export type StorageConfig =
   | { readonly type: 'lmdb'; readonly path: string }
   | PostgresqlStorageConfig
+  | EtcdStorageConfig
   | { readonly type: 'inmem' };
 
 export interface PostgresqlStorageConfig {
@@ -144,6 +145,23 @@ export interface PostgresqlStorageConfig {
   /** False: the tables must be there. */
   readonly mayCreateTables: boolean;
   readonly connectionsMax?: number;
+}
+
+export interface EtcdStorageConfig {
+  readonly type: 'etcd';
+  /** `http://host:port` or `https://host:port`, of members of one cluster. */
+  readonly endpoints: readonly string[];
+  /** Begins every key, and ends in a slash. */
+  readonly prefix?: string;
+  /** PEM files, read anew for each connection. */
+  readonly tlsCaFile?: string;
+  readonly tlsCertFile?: string;
+  readonly tlsKeyFile?: string;
+  readonly username?: string;
+  /** A secret. */
+  readonly password?: string;
+  readonly leaseMs?: number;
+  readonly requestMsMax?: number;
 }
 
 export interface AzureKeyVaultSealConfig {

@@ -23,8 +23,11 @@ export const STORAGES: Readonly<Record<string, KeyTable>> = {
     service_address service_meta service_tags session_ttl token ${TLS_FILES}`),
   couchdb: known('endpoint password username'),
   dynamodb: known('access_key endpoint read_capacity region secret_key session_token table write_capacity'),
-  etcd: known(`address discovery_srv discovery_srv_name etcd_api lock_timeout max_receive_size password path
-    request_timeout sync username ${TLS_FILES}`),
+  etcd: known(
+    'max_receive_size sync tls_min_version tls_skip_verify',
+    `type address discovery_srv discovery_srv_name etcd_api lock_timeout password path request_timeout tls_ca_file tls_cert_file tls_key_file
+      username`,
+  ),
   file: known('path'),
   foundationdb: known(
     'api_version cluster_file path tls_ca_file tls_cert_file tls_key_file tls_password tls_verify_peers',

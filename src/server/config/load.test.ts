@@ -442,7 +442,9 @@ test('faults of the whole', async () => {
     ['listener "unix" {}\nstorage "inmem" {}', [/^no listener that this version opens/]],
     [
       `${LISTENER}storage "raft" {}`,
-      [/^vault.hcl:5:1: storage type "raft" is not in this version; there are: lmdb, postgresql, inmem$/],
+      [
+        /^vault.hcl:5:1: storage type "raft" is not in this version; there are: lmdb, postgresql, etcd, inmem$/,
+      ],
     ],
     [
       `${LISTENER}storage { path = "/x" }`,
@@ -537,6 +539,65 @@ test('storage in PostgreSQL: the URL from the stanza, the environment or a file,
     assert.match(line, expected);
     assert.doesNotMatch(line, /pg-pass-9/);
     assert.deepEqual(more, []);
+  }
+});
+
+test('storage in etcd: members, login and files from the stanza or the environment, the password never shown', async () => {
+  const stanza = (keys: string) => `${LISTENER}storage "etcd" {\n${keys}\n}\n`;
+  const read = async (keys: string, env: Record<string, string> = {}) => {
+    const { config, notes, warnings } = await load(stanza(keys), { env });
+    return { storage: config.storage, said: [...notes, ...warnings].join('\n') };
+  };
+  const local = { type: 'etcd', endpoints: ['http://localhost:2379'] };
+  assert.deepEqual(await read(''), { storage: local, said: '' });
+  const full = await read(
+    `address = "https://a:2379, https://b:2379/"\npath = "ops/vault"\netcd_api = "v3"
+    username = "latchkey"\npassword = "env://PASS"\ntls_ca_file = "/ca"\ntls_cert_file = "/c"\ntls_key_file = "/k"
+    lock_timeout = "15s"\nrequest_timeout = 3\nha_enabled = "true"`,
+    { PASS: 'etcd-pass-9' },
+  );
+  assert.deepEqual(full.storage, {
+    type: 'etcd',
+    endpoints: ['https://a:2379', 'https://b:2379'],
+    username: 'latchkey',
+    password: 'etcd-pass-9',
+    tlsCaFile: '/ca',
+    tlsCertFile: '/c',
+    tlsKeyFile: '/k',
+    prefix: 'ops/vault/',
+    leaseMs: 15_000,
+    requestMsMax: 3_000,
+  });
+  const env = { ETCD_ADDR: 'http://e:1', ETCD_USERNAME: 'u', ETCD_PASSWORD: 'etcd-pass-9' };
+  const fromEnv = await read('', env);
+  assert.deepEqual(fromEnv.storage, {
+    type: 'etcd',
+    endpoints: ['http://e:1'],
+    username: 'u',
+    password: 'etcd-pass-9',
+  });
+  assert.match(fromEnv.said, /the password goes to etcd without TLS/);
+  const both = await read('address = "https://a:2379"', env);
+  assert.match(both.said, /ETCD_ADDR is set too and ignored/);
+  assert.doesNotMatch(full.said + fromEnv.said + both.said, /etcd-pass-9/);
+  const refused: [string, RegExp][] = [
+    ['address = "etcd:2379"', /address must be http:\/\/host:2379/],
+    ['address = "http://u:etcd-pass-9@a:2379"', /address must be http:/],
+    ['address = "http://a:2379/path"', /address must be http:/],
+    ['etcd_api = "v2"', /etcd_api = "v2" is not in this version/],
+    ['discovery_srv = "example.com"', /discovery_srv is not in this version/],
+    ['username = "u"', /password is missing/],
+    ['password = "etcd-pass-9"', /username is missing/],
+    ['tls_cert_file = "/c"', /tls_key_file is missing/],
+    ['path = "/"', /path must be a plain prefix/],
+    ['lock_timeout = "1s"', /lock_timeout must be from 2s to 300s/],
+    ['request_timeout = "5m"', /request_timeout must be from 0.5s to 60s/],
+  ];
+  for (const [keys, expected] of refused) {
+    const lines = await faults(stanza(keys));
+    assert.equal(lines.length, 1, `${keys}\n${lines.join('\n')}`);
+    assert.match(lines[0] ?? '', expected);
+    assert.doesNotMatch(lines[0] ?? '', /etcd-pass-9/);
   }
 });
 

@@ -228,7 +228,7 @@ async function readStorage(root: HclBody, inputs: SchemaInputs): Promise<Storage
   const first = onlyOne('storage', found, findings);
   if (!first) {
     const text =
-      'no storage; add storage "lmdb" { path = … } or "postgresql" (or "inmem", which forgets everything)';
+      'no storage; add storage "lmdb" { path = … }, "postgresql" or "etcd" (or "inmem", which forgets everything)';
     if (missing) findings.fault(undefined, text);
     return undefined;
   }

@@ -2,15 +2,17 @@
 
 import { type HclBody, type HclPosition, showPosition } from '../../base/hcl/hcl-tree.ts';
 import type { PostgresqlStorageConfig, StorageConfig } from './config.ts';
+import { readEtcd } from './etcd-config.ts';
 import { TOP_LEVEL } from './known-keys.ts';
 import { STORAGES } from './known-stanzas.ts';
 import type { SealInputs } from './seal-values.ts';
 import { quote, Stanza } from './stanza.ts';
 import type { TypedStanza } from './stanza-forms.ts';
+import { resolveText } from './text-source.ts';
 
 const URL_VARIABLE = 'VAULT_PG_CONNECTION_URL';
 const CONNECTIONS_MAX = 500;
-const OF_THIS_VERSION = ['lmdb', 'postgresql', 'inmem'];
+const OF_THIS_VERSION = ['lmdb', 'postgresql', 'etcd', 'inmem'];
 
 /** Undefined if it cannot be used; Findings then hold the fault. */
 export async function readStorageStanza(
@@ -29,6 +31,7 @@ export async function readStorageStanza(
   const stanza = new Stanza(`storage "${type}"`, body, table ?? TOP_LEVEL, findings);
   if (type === 'inmem') return { type };
   if (type === 'postgresql') return readPostgresql(stanza, inputs);
+  if (type === 'etcd') return readEtcd(stanza, inputs);
   if (!stanza.has('path')) stanza.fault('path', 'path is missing: the folder of the data');
   return { type: 'lmdb', path: stanza.string('path') ?? '' };
 }
@@ -66,32 +69,13 @@ async function readConnectionUrl(stanza: Stanza, inputs: SealInputs): Promise<st
   }
   const written = stanza.has(key) ? stanza.string(key) : fromEnv;
   if (written === undefined) return undefined;
-  const text = await resolve(stanza, inputs, written);
+  const text = await resolveText(stanza, inputs, key, written);
   if (stanza.has(key) && fromEnv !== undefined && text !== fromEnv) {
     findings.note(`${key} at ${place(stanza.position(key))} is used; ${URL_VARIABLE} is set too and ignored`);
   }
   if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text;
   stanza.fault(key, `${key} must begin with postgres://`);
   return undefined;
-}
-
-/** `file://…` and `env://…` say where the text is. */
-async function resolve(stanza: Stanza, inputs: SealInputs, written: string): Promise<string | undefined> {
-  const key = 'connection_url';
-  if (written.startsWith('env://')) {
-    const name = written.slice('env://'.length);
-    const text = inputs.env[name]?.trim() || undefined;
-    if (text === undefined) stanza.fault(key, `${key} names the variable ${name}, which is not set`);
-    return text;
-  }
-  if (!written.startsWith('file://')) return written;
-  const path = written.slice('file://'.length);
-  try {
-    return (await inputs.readText(path)).trim();
-  } catch {
-    stanza.fault(key, `${key} names the file ${path}, which cannot be read`);
-    return undefined;
-  }
 }
 
 function place(at: HclPosition): string {

@@ -7,12 +7,14 @@ import {
 } from '../../base/limits.ts';
 import type { Change, Fence, ListOptions, Storage, Unfenced } from '../storage.ts';
 import { unfenced } from '../storage.ts';
+import { type Group, WriteQueue } from '../write-queue.ts';
 import type { Database } from './database.ts';
 import type { Tables } from './schema.ts';
-import { type Group, WriteQueue } from './write-queue.ts';
 
 // Entries in a table. A write is one statement: it moves the fence's row first, and does nothing if that row is not as
 // the writer knows it.
+
+const GROUP = { changesMax: 1_000, bytesMax: 8 * 1_024 * 1_024 };
 
 export class PostgresqlStorage implements Storage {
   readonly type = 'postgresql';
@@ -30,7 +32,7 @@ export class PostgresqlStorage implements Storage {
   constructor(database: Database, tables: Tables) {
     this.#database = database;
     this.#tables = tables;
-    this.#queue = new WriteQueue((group) => this.#apply(group));
+    this.#queue = new WriteQueue((group) => this.#apply(group), GROUP);
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {

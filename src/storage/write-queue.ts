@@ -1,7 +1,7 @@
 // Writes that arrive while one is under way go together in the next transaction: the fence lets only one at a time
 // through anyway, and they share its commit.
 
-import type { Change, Fence, Unfenced } from '../storage.ts';
+import type { Change, Fence, Unfenced } from './storage.ts';
 
 export interface Group {
   readonly fence: Fence | Unfenced;
@@ -14,17 +14,23 @@ interface Waiting extends Group {
   reject(error: unknown): void;
 }
 
-const GROUP_CHANGES_MAX = 1_000;
-const GROUP_BYTES_MAX = 8 * 1_024 * 1_024;
+/** A single write may be larger, and then goes alone. */
+export interface GroupLimits {
+  readonly changesMax: number;
+  /** Of all values. */
+  readonly bytesMax: number;
+}
 
 export class WriteQueue {
   readonly #apply: (group: Group) => Promise<void>;
+  readonly #limits: GroupLimits;
   readonly #waiting: Waiting[] = [];
   #running = false;
 
   /** `apply` is called for one group at a time; what it throws reaches each writer of the group. */
-  constructor(apply: (group: Group) => Promise<void>) {
+  constructor(apply: (group: Group) => Promise<void>, limits: GroupLimits) {
     this.#apply = apply;
+    this.#limits = limits;
   }
 
   /** Lasting when it resolves. */
@@ -57,7 +63,7 @@ export class WriteQueue {
       const isOther = epochOf(next) !== epochOf(group[0] ?? next);
       changes += next.changes.length;
       bytes += next.bytes;
-      const isFull = changes > GROUP_CHANGES_MAX || bytes > GROUP_BYTES_MAX;
+      const isFull = changes > this.#limits.changesMax || bytes > this.#limits.bytesMax;
       if (group.length > 0 && (isOther || isFull)) break;
       group.push(next);
       this.#waiting.shift();

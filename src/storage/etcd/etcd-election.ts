@@ -1,0 +1,233 @@
+import type { Clock } from '../../base/clock.ts';
+import { LatchkeyError } from '../../base/errors.ts';
+import { isObject } from '../../base/json.ts';
+import type { Random } from '../../base/random.ts';
+import type { Advert, Election, Leader, Leadership } from '../election.ts';
+import { type LeaseTimes, leaseTimes } from '../lease-election.ts';
+import type { CallOptions, EtcdClient } from './etcd-client.ts';
+import type { EtcdKeys } from './keys.ts';
+import { act, holds } from './messages.ts';
+
+// Who leads holds a key that hangs on a lease of etcd: etcd alone decides when it is gone, and others look for that.
+
+interface Parts {
+  readonly client: EtcdClient;
+  readonly keys: EtcdKeys;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Milliseconds; rounded up to whole seconds, of which etcd gives two at least. */
+  readonly leaseMs: number;
+}
+
+const SECONDS_MIN = 2;
+const POLL_MS = 250;
+/** etcd looks for leases that ran out twice a second, and agrees on each with the other members. */
+const EXPIRY_MS = 1_000;
+
+interface Seen {
+  readonly epoch: number;
+  /** Of the epoch's key. */
+  readonly epochRevision: number;
+  readonly lock: Lock | undefined;
+  readonly raftTerm: number;
+}
+
+/** The lock's value, as JSON. */
+interface Lock {
+  readonly advert: Advert;
+  readonly epoch: number;
+  /** Tells the holder's own attempt from those of others. */
+  readonly owner: string;
+}
+
+export class EtcdElection implements Election {
+  readonly leaseMsMax: number;
+  readonly #parts: Parts;
+  readonly #seconds: number;
+  readonly #held = new Set<HeldLock>();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#seconds = Math.max(SECONDS_MIN, Math.ceil(parts.leaseMs / 1_000));
+    this.leaseMsMax = this.#seconds * 1_000 + EXPIRY_MS;
+  }
+
+  async campaign(advert: Advert, signal: AbortSignal): Promise<Leadership> {
+    const { clock, random } = this.#parts;
+    for (;;) {
+      signal.throwIfAborted();
+      const leadership = await this.#try(advert, { signal });
+      if (leadership !== undefined) return leadership;
+      await clock.sleep(POLL_MS * (0.75 + random.fraction() / 2), signal);
+    }
+  }
+
+  tryCampaign(advert: Advert): Promise<Leadership | undefined> {
+    return this.#try(advert, {});
+  }
+
+  async leader(): Promise<Leader | undefined> {
+    const { lock } = await look(this.#parts);
+    return lock && { advert: lock.advert, epoch: lock.epoch };
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#held].map((held) => held.resign()));
+    this.#parts.client.close();
+  }
+
+  async #try(advert: Advert, options: CallOptions): Promise<Leadership | undefined> {
+    const { client, clock } = this.#parts;
+    const seen = await look(this.#parts, options);
+    if (seen.lock !== undefined) return undefined;
+    const askedAt = clock.monotonic();
+    const lease = await client.grantLease(this.#seconds);
+    let isTaken = false;
+    try {
+      isTaken = await this.#take(advert, seen, lease.id);
+    } finally {
+      // Also after an unknown outcome: without its lease, a lock that is still on its way is refused.
+      if (!isTaken) await client.revokeLease(lease.id).catch(() => {});
+    }
+    if (!isTaken) return undefined;
+    const held = new HeldLock(this.#parts, { ...lease, epoch: seen.epoch + 1, askedAt });
+    this.#held.add(held);
+    held.lost.addEventListener('abort', () => this.#held.delete(held), { once: true });
+    return held;
+  }
+
+  /** The lock and the next epoch in one step, if nobody else was quicker. */
+  async #take(advert: Advert, { epoch, epochRevision }: Seen, lease: bigint): Promise<boolean> {
+    const { client, keys, random } = this.#parts;
+    const lock: Lock = { advert, epoch: epoch + 1, owner: random.uuid() };
+    const answer = await client.txn(
+      [holds.absent(keys.lock), holds.unchangedSince(keys.epoch, epochRevision)],
+      [act.put(keys.epoch, String(lock.epoch)), act.put(keys.lock, JSON.stringify(lock), lease)],
+      [act.range({ key: keys.lock })],
+    );
+    // Of an earlier try whose answer was lost.
+    return answer.succeeded || lockOf(answer.found[0]?.[0]?.value)?.owner === lock.owner;
+  }
+}
+
+interface Held {
+  readonly id: bigint;
+  /** As etcd granted. */
+  readonly seconds: number;
+  readonly epoch: number;
+  /** Before the lease was asked for, on our clock: etcd counts from later. */
+  readonly askedAt: number;
+}
+
+class HeldLock implements Leadership {
+  readonly fence: { readonly epoch: number };
+  readonly lost: AbortSignal;
+  readonly #parts: Parts;
+  readonly #lease: bigint;
+  readonly #times: LeaseTimes;
+  readonly #loss = new AbortController();
+  #provenUntil: number;
+  #resigned: Promise<void> | undefined;
+
+  constructor(parts: Parts, { id, seconds, epoch, askedAt }: Held) {
+    this.#parts = parts;
+    this.#lease = id;
+    this.#times = leaseTimes(seconds * 1_000);
+    this.fence = { epoch };
+    this.lost = this.#loss.signal;
+    this.#provenUntil = askedAt + this.#times.leaseMs - this.#times.marginMs;
+    void this.#renewForEver();
+    void this.#watch();
+  }
+
+  holds(): boolean {
+    if (this.lost.aborted) return false;
+    if (this.#parts.clock.monotonic() < this.#provenUntil) return true;
+    this.#lose('the lease could not be renewed in time');
+    return false;
+  }
+
+  /** The lock goes with its lease; writes of this tenure that are still on their way are refused from then on. */
+  resign(): Promise<void> {
+    this.#lose('this node resigned');
+    this.#resigned ??= this.#parts.client.revokeLease(this.#lease);
+    return this.#resigned;
+  }
+
+  async #renewForEver(): Promise<void> {
+    const { renewMs } = this.#times;
+    let pauseMs = renewMs;
+    while (await this.#pause(pauseMs)) {
+      try {
+        pauseMs = (await this.#renew()) ? renewMs : renewMs / 4;
+      } catch {
+        // etcd may come back before the lease runs out; `#watch` ends the lead if it does not.
+        pauseMs = renewMs / 4;
+      }
+    }
+  }
+
+  /**
+   * False: etcd could not prove it. A member that was cut off may still renew leases as if it led, so the renewal counts
+   * only if a majority confirms, afterwards and in the same term, that the lock is ours.
+   */
+  async #renew(): Promise<boolean> {
+    const { client, clock } = this.#parts;
+    const askedAt = clock.monotonic();
+    const { seconds, raftTerm } = await client.keepLease(this.#lease);
+    if (this.lost.aborted) return false;
+    if (seconds <= 0) {
+      this.#lose('its lease ran out in etcd');
+      return false;
+    }
+    const seen = await look(this.#parts);
+    if (seen.lock?.epoch !== this.fence.epoch) this.#lose('the lock in etcd is gone');
+    if (seen.raftTerm !== raftTerm) return false;
+    this.#provenUntil = askedAt + seconds * 1_000 - this.#times.marginMs;
+    return true;
+  }
+
+  async #watch(): Promise<void> {
+    while (this.holds()) {
+      if (!(await this.#pause(Math.max(1, this.#provenUntil - this.#parts.clock.monotonic())))) return;
+    }
+  }
+
+  /** False as soon as the lead is lost. */
+  async #pause(milliseconds: number): Promise<boolean> {
+    try {
+      await this.#parts.clock.sleep(milliseconds, this.lost);
+    } catch {
+      // Only the abort of `lost` rejects.
+    }
+    return !this.lost.aborted;
+  }
+
+  #lose(reason: string): void {
+    if (!this.lost.aborted) this.#loss.abort(new LatchkeyError('fenced', `leadership ended: ${reason}`));
+  }
+}
+
+/** Epoch and lock at one revision, confirmed by a majority. */
+async function look({ client, keys }: Parts, options: CallOptions = {}): Promise<Seen> {
+  const both = [keys.epoch, keys.lock].map((key) => act.range({ key }));
+  const { found, raftTerm } = await client.txn([], both, [], options);
+  const [epoch, lock] = [found[0]?.[0], found[1]?.[0]];
+  return {
+    epoch: epoch === undefined ? 0 : Number(epoch.value),
+    epochRevision: epoch?.modRevision ?? 0,
+    lock: lockOf(lock?.value),
+    raftTerm,
+  };
+}
+
+function lockOf(value: Buffer | undefined): Lock | undefined {
+  if (value === undefined) return undefined;
+  try {
+    const lock: unknown = JSON.parse(value.toString());
+    if (isObject(lock) && isObject(lock['advert'])) return lock as unknown as Lock;
+  } catch {
+    // Told below.
+  }
+  throw new LatchkeyError('storage_corrupt', 'the key in etcd that says who leads cannot be read');
+}

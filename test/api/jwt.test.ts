@@ -123,7 +123,10 @@ suite('jwt', () => {
         'error validating claims: claim "groups" does not match any',
       ],
       [issuer.token({ ...claims, org: { team: 7 } }), "error converting claim '/org/team' to string"],
-      [Promise.resolve('nonsense'), 'error validating token: error verifying token signature: malformed jwt'],
+      [
+        Promise.resolve('no-token-of-anybody-4417'),
+        'error validating token: error verifying token signature: malformed jwt',
+      ],
     ];
     for (const [jwt, words] of cases) {
       const { status, body } = await login('jwt', await jwt);

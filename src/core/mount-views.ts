@@ -34,7 +34,7 @@ function infoOf(entry: MountEntry): JsonObject {
     description: entry.description,
     external_entropy_access: false,
     local: entry.local,
-    options: Object.keys(entry.options).length === 0 ? null : { ...entry.options },
+    options: hasNoOptions(entry) ? null : { ...entry.options },
     plugin_version: '',
     running_plugin_version: '',
     running_sha256: '',
@@ -44,17 +44,21 @@ function infoOf(entry: MountEntry): JsonObject {
   };
 }
 
-/** Here the lifetimes are those in force, not those that the mount was given. */
+/** Here the lifetimes are the system's where the mount has none; as in Vault, its default may be over its maximum. */
 function tuningOf(entry: MountEntry, system: TtlLimits): JsonObject {
-  const { defaultSeconds, maxSeconds } = limitsOf(entry, system);
   return {
-    default_lease_ttl: defaultSeconds,
+    default_lease_ttl: entry.defaultLeaseTtlSeconds || system.defaultSeconds,
     description: entry.description,
     force_no_cache: entry.forceNoCache,
-    max_lease_ttl: maxSeconds,
+    max_lease_ttl: entry.maxLeaseTtlSeconds || system.maxSeconds,
     ...settingsThatAreSet(entry),
     ...(Object.keys(entry.options).length === 0 ? {} : { options: { ...entry.options } }),
   };
+}
+
+/** The server's own mounts have none to set; of others Vault shows an empty object. */
+function hasNoOptions({ type, options }: MountEntry): boolean {
+  return Object.keys(options).length === 0 && ['system', 'cubbyhole', 'token'].includes(type);
 }
 
 function settingsThatAreSet(entry: MountEntry): JsonObject {

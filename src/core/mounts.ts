@@ -245,7 +245,8 @@ function checkMovable(table: MountTable, from: string, to: string): void {
   }
   if (isOurs(from)) throw refusal(`cannot remount "${from}"`);
   if (isOurs(to) || isAuth !== to.startsWith(AUTH_PREFIX)) {
-    throw refusal(`cannot remount to destination "${to}"`);
+    // Vault's own words, with quotes for auth methods alone.
+    throw refusal(`cannot remount to destination ${isAuth ? `"${to}"` : to}`);
   }
   checkPath(to);
 }

@@ -157,7 +157,9 @@ export function describeTokenParameters(parameters: TokenParameters): JsonObject
     token_ttl: parameters.ttlSeconds,
     token_type: parameters.tokenType,
   };
-  const old = parameters.oldNames.map((name) => [name, members[`token_${name}`] ?? null] as const);
+  const old = parameters.oldNames
+    .map((name) => [name, members[`token_${name}`] ?? null] as const)
+    .filter(([, value]) => (Array.isArray(value) ? value.length > 0 : value !== 0));
   return { ...members, ...Object.fromEntries(old) };
 }
 

@@ -63,7 +63,7 @@ suite('mounts of auth methods and secrets engines', () => {
       description: 'people',
       external_entropy_access: false,
       local: false,
-      options: null,
+      options: {},
       plugin_version: '',
       running_plugin_version: '',
       running_sha256: '',

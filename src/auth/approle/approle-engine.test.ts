@@ -43,7 +43,6 @@ test('a role is shown as Vault shows it, listed, changed and removed', async () 
     bind_secret_id: true,
     local_secret_ids: false,
     period: 3600,
-    policies: [],
     secret_id_bound_cidrs: null,
     secret_id_num_uses: 0,
     secret_id_ttl: 600,
@@ -92,7 +91,7 @@ test('each member of a role has a path of its own', async () => {
     ['secret-id-ttl', { secret_id_ttl: 60 }, { secret_id_ttl: 0 }],
     ['secret-id-bound-cidrs', { secret_id_bound_cidrs: ['10.0.0.0/8'] }, { secret_id_bound_cidrs: null }],
     ['bound-cidr-list', { bound_cidr_list: ['10.0.0.0/8'] }, { bound_cidr_list: null }],
-    ['token-bound-cidrs', { token_bound_cidrs: ['10.0.0.0/8'] }, { token_bound_cidrs: [] }],
+    ['token-bound-cidrs', { token_bound_cidrs: ['10.0.0.0/8'] }, { token_bound_cidrs: null }],
     ['token-num-uses', { token_num_uses: 5 }, { token_num_uses: 0 }],
     ['token-ttl', { token_ttl: 60 }, { token_ttl: 0 }],
     ['token-max-ttl', { token_max_ttl: 60 }, { token_max_ttl: 0 }],
@@ -102,10 +101,11 @@ test('each member of a role has a path of its own', async () => {
     await ask('update', `role/app/${path}`, value);
     assert.deepEqual(await dataOf('read', `role/app/${path}`), value);
     const [field = ''] = Object.keys(value);
-    assert.equal(await words(`role/app/${path}`), `missing ${field}`);
+    assert.equal(await words(`role/app/${path}`), `missing ${path === 'period' ? path : field}`);
     await ask('delete', `role/app/${path}`);
     assert.deepEqual(await dataOf('read', `role/app/${path}`), initial);
-    await refusal(ask('update', `role/none/${path}`, value), 'not_found');
+    await refusal(ask('update', `role/none/${path}`, value), 'unsupported_path');
+    await refusal(ask('read', `role/none/${path}`), 'not_found');
   }
   await ask('update', 'role/app/token-bound-cidrs', { token_bound_cidrs: '10.0.0.0/8' });
   await ask('update', 'role/app/bind-secret-id', { bind_secret_id: false });

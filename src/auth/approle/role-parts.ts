@@ -99,7 +99,12 @@ export async function standing(roles: Roles, request: Request): Promise<Role> {
 }
 
 function show(part: Part, role: Role): Response {
-  const all: JsonObject = { ...describeRole(role), role_id: role.roleId };
+  const cidrs = role.token.boundCidrs;
+  const all: JsonObject = {
+    ...describeRole(role),
+    role_id: role.roleId,
+    token_bound_cidrs: cidrs.length === 0 ? null : [...cidrs],
+  };
   all['bound_cidr_list'] = all['secret_id_bound_cidrs'] ?? null;
   const shown = part.fields.filter((name) => Object.hasOwn(all, name));
   return { data: Object.fromEntries(shown.map((name) => [name, all[name] ?? null])) };
@@ -107,7 +112,8 @@ function show(part: Part, role: Role): Response {
 
 function inputOf(part: Part, request: Request): JsonObject {
   const given = part.fields.filter((name) => (request.input[name] ?? null) !== null);
-  if (given.length === 0) throw new LatchkeyError('bad_request', `missing ${part.fields[0]}`);
+  if (given.length === 0)
+    throw new LatchkeyError('bad_request', `missing ${part.path === 'period' ? 'period' : part.fields[0]}`);
   return Object.fromEntries(given.map((name) => [name, request.input[name] ?? null]));
 }
 
@@ -118,7 +124,8 @@ async function changeRole(
   limits: TtlLimits,
 ): Promise<Response> {
   await roles.change(roleName(request.params['role_name'] ?? ''), (before) => {
-    if (before === undefined) throw new LatchkeyError('not_found', 'there is no such role');
+    // As Vault has it; a read of the same path is told that there is nothing.
+    if (before === undefined) throw new LatchkeyError('unsupported_path', 'unsupported path');
     return withRoleInput(before, input, false, limits);
   });
   return {};

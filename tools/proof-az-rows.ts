@@ -1,6 +1,7 @@
 // The rows of the proof: a command of the unmodified az, word for word, and what it does to a cluster.
 
 import { expect } from '../demo/conditions.ts';
+import { CLIENT_ROWS } from './proof-az-clients.ts';
 import {
   assign,
   field,
@@ -135,6 +136,7 @@ export const ROWS: readonly Row[] = [
     setPolicy,
   ),
   row(`az keyvault network-rule / update --default-action Deny (${POLICY_VAULT})`, closeFirewall),
+  ...CLIENT_ROWS,
   row(`az keyvault delete --name ${VAULT}; az keyvault recover --name ${VAULT}`, deleteAndRecover),
   row(`az keyvault purge --name ${POLICY_VAULT}`, purge),
 ];

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { until } from '../demo/conditions.ts';
 import { choosePorts } from '../demo/ports.ts';
@@ -36,12 +36,22 @@ export interface Ran {
   readonly err: string;
 }
 
+export interface Programs {
+  readonly python: string;
+  readonly go: string | undefined;
+}
+
 export class Site implements AsyncDisposable {
   readonly folder: string;
   readonly addresses: Addresses;
   /** Where the operator's client secret is, for az's `@file`. */
   readonly secretFile: string;
-  readonly #python: string;
+  /** The Python of the environment that az is installed in. */
+  readonly python: string;
+  /** The program of the Go clients. */
+  readonly go: string | undefined;
+  /** Options by which the emulator's other commands find this one. */
+  readonly known: readonly string[];
   readonly #emulator: ChildProcess;
   readonly #environment: NodeJS.ProcessEnv;
   readonly #adminToken: string;
@@ -49,7 +59,7 @@ export class Site implements AsyncDisposable {
 
   private constructor(parts: {
     folder: string;
-    python: string;
+    programs: Programs;
     emulator: ChildProcess;
     addresses: Addresses;
     environment: NodeJS.ProcessEnv;
@@ -58,13 +68,15 @@ export class Site implements AsyncDisposable {
     this.folder = parts.folder;
     this.addresses = parts.addresses;
     this.secretFile = join(parts.folder, 'operator-secret');
-    this.#python = parts.python;
+    this.python = parts.programs.python;
+    this.go = parts.programs.go;
+    this.known = ['--credentials-file', join(parts.folder, 'azure.json')];
     this.#emulator = parts.emulator;
     this.#environment = parts.environment;
     this.#adminToken = parts.adminToken;
   }
 
-  static async build(python: string): Promise<Site> {
+  static async build(programs: Programs): Promise<Site> {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-proof-az-'));
     const credentialsFile = join(folder, 'azure.json');
     const options = [
@@ -93,7 +105,7 @@ export class Site implements AsyncDisposable {
         AZURE_CORE_SURVEY_MESSAGE: 'no',
       };
       const adminToken = secrets['adminToken'] ?? '';
-      const site = new Site({ folder, python, emulator, addresses, environment, adminToken });
+      const site = new Site({ folder, programs, emulator, addresses, environment, adminToken });
       await appendFile(site.secretFile, secrets['clientSecret'] ?? '', { mode: 0o600 });
       return site;
     } catch (error) {
@@ -105,10 +117,22 @@ export class Site implements AsyncDisposable {
   /** The real az; its answer in JSON. */
   async az(...args: string[]): Promise<Ran> {
     return collect(
-      this.#python,
+      this.python,
       ['-W', 'ignore', '-m', 'azure.cli', ...args, '--output', 'json'],
       this.#environment,
     );
+  }
+
+  /** A command of the emulator; what it runs finds az by its name. */
+  emulator(...args: string[]): Promise<Ran> {
+    const { AZURE_CLIENT_ID: _, ...inherited } = process.env;
+    const path = `${dirname(this.python)}${delimiter}${inherited['PATH'] ?? ''}`;
+    // Its own folder for what it writes down by default, so that an emulator of the person who runs this is not met.
+    return collect(process.execPath, [EMULATOR, ...args], {
+      ...inherited,
+      PATH: path,
+      XDG_RUNTIME_DIR: this.folder,
+    });
   }
 
   /** A service account's token, as AKS would project it into a pod. */

@@ -1,8 +1,8 @@
 // `npm run proof:az`: the unmodified Azure CLI against the local Azure, one row a command, each with its effect on a
 // real cluster. Exit code 0 only if all hold.
 
+import { prepareGo, preparePython } from './proof-az-programs.ts';
 import { Proof } from './proof-az-proof.ts';
-import { preparePython } from './proof-az-python.ts';
 import { ROWS } from './proof-az-rows.ts';
 import { Site } from './proof-az-site.ts';
 
@@ -13,7 +13,8 @@ interface Result {
   readonly seconds: number;
 }
 
-const python = await preparePython((line) => console.error(line));
+const say = (line: string) => console.error(line);
+const programs = { python: await preparePython(say), go: await prepareGo(say) };
 const results = await prove();
 console.log('\n| # | command | seen | s |\n| -: | --- | --- | -: |');
 for (const [index, { command, holds, seen, seconds }] of results.entries()) {
@@ -28,7 +29,7 @@ process.exitCode = failed === 0 ? 0 : 1;
 
 /** Stops at the first row that does not hold: the later ones stand on it. */
 async function prove(): Promise<Result[]> {
-  await using site = await Site.build(python);
+  await using site = await Site.build(programs);
   const proof = new Proof(site);
   const done: Result[] = [];
   for (const { command, run } of ROWS) {

@@ -132,6 +132,7 @@ test('wrong use is exit code 2 with a reason', async () => {
     [/loopback only/, ['start', '--host', '192.168.1.5']],
     [/port number/, ['start', '--port', '70000']],
     [/port number/, ['start', '--admin-port', 'x']],
+    [/tenant or adfs/, ['start', '--challenge', 'other']],
     [/GUID/, ['start', '--tenant-id', 'contoso']],
     [/say what to do/, []],
     [/say what to do/, ['stop']],

@@ -14,6 +14,8 @@ export const USAGE = `azure-emulator start [options]   a local Azure on loopback
   --host <address>         only a loopback address is accepted (default 127.0.0.1)
   --intercept              also play the public cloud's host names (login.microsoftonline.com, *.vault.azure.net …)
                            for clients behind the proxy
+  --challenge <tenant|adfs>  what a vault's 401 names as authority; newer Go clients that are told of the AD FS form
+                           want adfs, other clients either (default tenant)
   --data <folder>          where the state outlives the process, kill -9 included (default: memory)
   --ca-file <path>         where to write the CA certificate (default: a temporary file)
   --credentials-file <path>  where to write addresses, the operator's client secret and the admin token, mode 0600
@@ -28,7 +30,7 @@ azure-emulator exec [options] -- <command> [arguments]   runs a client against t
                            its own if none runs: trust, names, authority, az's cloud and the operator's account are set
 
   --credentials-file <path>  of the emulator that is meant
-  --intercept              for the emulator of its own
+  --intercept, --challenge for the emulator of its own
   --hosts <names>          further host names, separated by commas, in a private hosts file: for programs that know
                            no proxy
   --anonymous              without the operator's account
@@ -65,6 +67,7 @@ export function parse(args: string[]) {
         'admin-port': { type: 'string', default: '0' },
         host: { type: 'string', default: '127.0.0.1' },
         intercept: { type: 'boolean', default: false },
+        challenge: { type: 'string', default: 'tenant' },
         data: { type: 'string' },
         'ca-file': { type: 'string' },
         'credentials-file': { type: 'string' },
@@ -103,6 +106,11 @@ export function readPort(name: string, text: string): number {
 
 export function readGuid(name: string, text: string | undefined): string | undefined {
   if (text !== undefined && !GUID.test(text)) throw new UsageError(`--${name} must be a GUID`);
+  return text;
+}
+
+export function readChallenge(text: string): 'tenant' | 'adfs' {
+  if (text !== 'tenant' && text !== 'adfs') throw new UsageError('--challenge is tenant or adfs');
   return text;
 }
 

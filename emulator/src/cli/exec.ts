@@ -5,7 +5,7 @@ import { appendFile, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { azConfigFiles, clientEnvironment, shellExports } from '../client-environment.ts';
-import { readHosts, UsageError, type Values } from './arguments.ts';
+import { readChallenge, readHosts, UsageError, type Values } from './arguments.ts';
 import {
   type Credentials,
   defaultCredentialsFile,
@@ -63,7 +63,10 @@ async function findOrStart(
     return { credentials: running, stop };
   }
   const { startAzure } = await import('../index.ts');
-  const azure = await startAzure({ intercept: values.intercept });
+  const azure = await startAzure({
+    intercept: values.intercept,
+    settings: { challengeAuthority: readChallenge(values.challenge) },
+  });
   const file = join(folder, 'running.json');
   await writeCredentials(file, azure);
   return { credentials: await readCredentials(file), stop: () => azure.close() };

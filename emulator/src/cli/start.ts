@@ -1,6 +1,6 @@
 // `azure-emulator start`: one local Azure in the foreground until SIGTERM or SIGINT.
 
-import { checkLoopback, readGuid, readPort, type Values } from './arguments.ts';
+import { checkLoopback, readChallenge, readGuid, readPort, type Values } from './arguments.ts';
 import {
   addressesOf,
   defaultCredentialsFile,
@@ -16,6 +16,7 @@ export async function start(values: Values): Promise<void> {
     proxyPort: readPort('proxy-port', values['proxy-port']),
     adminPort: readPort('admin-port', values['admin-port']),
     intercept: values.intercept,
+    settings: { challengeAuthority: readChallenge(values.challenge) },
     data: values.data,
     caFile: values['ca-file'],
     tenantId: readGuid('tenant-id', values['tenant-id']),

@@ -309,6 +309,28 @@ test('tidying takes what a kill left of a role, and nothing of one that stands',
   await login(secret);
 });
 
+test('what is stored and cannot be read lets nobody in', async () => {
+  const { view, login, secretId } = await open({ secret_id_num_uses: 0 });
+  const { secret_id: secret } = await secretId({ metadata: { a: 'b' } });
+  for (const [path, bytes] of new Map(view.records)) {
+    // Not asked at a login; and parameters of tokens that are not there have their initial values.
+    if (path.startsWith('accessor/')) continue;
+    if (path === 'salt') {
+      view.records.set(path, new Uint8Array(5));
+      await using next = await openEngine(approleEngine, view);
+      await refusal(next.ask('update', 'login', { role_id: 'x', secret_id: 'x' }), 'storage_corrupt');
+    } else {
+      const members = JSON.parse(Buffer.from(bytes).toString()) as JsonObject;
+      for (const name of Object.keys(members).filter((member) => member !== 'token')) {
+        view.records.set(path, Buffer.from(JSON.stringify({ ...members, [name]: { foreign: 1 } })));
+        await refusal(login(secret), 'storage_corrupt');
+      }
+    }
+    view.records.set(path, bytes);
+  }
+  await login(secret);
+});
+
 test('records of format 1 open for ever', async () => {
   const file = new URL('../../../test/vectors/auth/approle-records-1.json', import.meta.url);
   const { accessor, records } = JSON.parse(readFileSync(file, 'utf8'));

@@ -71,21 +71,24 @@ export class PasswordHasher {
     try {
       return await derive(message, nonce, cost);
     } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.();
+      // The place is handed on, so that nobody slips in between.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
     }
   }
 
   async #enter(): Promise<void> {
-    if (this.#running >= AT_ONCE_MAX) {
-      if (this.#waiting.length >= WAITING_MAX) {
-        throw new LatchkeyError('rate_limited', 'too many logins at once, try again later');
-      }
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.push(resolve);
-      await promise;
+    if (this.#running < AT_ONCE_MAX) {
+      this.#running += 1;
+      return;
     }
-    this.#running += 1;
+    if (this.#waiting.length >= WAITING_MAX) {
+      throw new LatchkeyError('rate_limited', 'too many logins at once, try again later');
+    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
   }
 }
 

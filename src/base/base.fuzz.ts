@@ -7,6 +7,9 @@ import { isObject, parseJson } from './json.ts';
 
 const HUNDRED_YEARS_MS = 100 * 365 * 86_400_000;
 
+/** Ended the process once, by a fault of V8. */
+const ILL_FORMED = `{"a":[{${'"k":"v","n":1.0,'.repeat(2_500)}"c":[{"s":"x"x`;
+
 export const jsonTarget = {
   name: 'json',
   corpus: [
@@ -14,6 +17,7 @@ export const jsonTarget = {
     '{"a":[1,2.50,-0,1e400,"\\u00fc"],"b":null}',
     '{"__proto__":{"x":1}}',
     '[[[[[]]]]]',
+    ILL_FORMED,
     '"\\ud800"',
   ].map(utf8),
   words: ['{"', '":', '[', ']', '}', ',', '1.0', '9007199254740993', '\\u', 'true', 'null'],

@@ -29,7 +29,7 @@ export async function answerUnchecked(
   refusal: LatchkeyError,
 ): Promise<Answer> {
   const { unchecked, operations } = local.route;
-  if (unchecked === undefined || operations[operationOf(call)] === undefined) throw refusal;
+  if (unchecked === undefined || call.help || operations[operationOf(call)] === undefined) throw refusal;
   return answerWith(unchecked, local, call);
 }
 

@@ -284,6 +284,8 @@ describe('in every state', { timeout: 120_000 }, () => {
       [...metrics.types.keys()].filter((name) => !/^(latchkey_|vault_core_(active|unsealed)$)/.test(name)),
       [],
     );
+    assert.equal((await ask(standby.address, '/v1/sys/metrics?help=1')).status, 503);
+    assert.equal((await fetch(`${standby.address}/v1/sys/metrics`, { method: 'PUT' })).status, 503);
     const json = await ask(standby.address, '/v1/sys/metrics');
     assert.match(json.text, /"Name":"latchkey.unseal.last_error","Value":1/);
 

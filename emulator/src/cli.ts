@@ -1,6 +1,6 @@
 // The command line: a local Azure to start, and clients to run against it.
 
-import { fetchAksToken } from './cli/aks-token.ts';
+import { fetchAksToken, projectAksToken } from './cli/aks-token.ts';
 import { parse, USAGE, UsageError } from './cli/arguments.ts';
 import { exec, printEnvironment } from './cli/exec.ts';
 import { start } from './cli/start.ts';
@@ -23,6 +23,7 @@ async function main(args: string[]): Promise<number> {
   if (rest.length > 0) throw new UsageError(`say what to do:\n\n${USAGE}`);
   if (command === 'start') await start(values);
   else if (command === 'env') await printEnvironment(values);
+  else if (command === 'aks-token' && values.file !== undefined) await projectAksToken(values, values.file);
   else if (command === 'aks-token') process.stdout.write(`${await fetchAksToken(values)}\n`);
   else throw new UsageError(`say what to do:\n\n${USAGE}`);
   return 0;

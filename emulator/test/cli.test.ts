@@ -23,7 +23,9 @@ afterEach(() => {
 after(() => rm(folder, { recursive: true, force: true }));
 
 function launch(...args: string[]) {
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // A runtime folder of its own: an emulator that runs beside this test is none of its business.
+  const env = { ...process.env, XDG_RUNTIME_DIR: folder };
+  const child = spawn(process.execPath, [CLI, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const output = { out: '', err: '' };
   const ready = Promise.withResolvers<Record<string, string>>();
@@ -251,4 +253,44 @@ test('exec gives programs without a proxy a hosts file of their own, or says wha
   if ((await exit) === 0) assert.match(output.out, line);
   else assert.match(output.err, line);
   assert.doesNotMatch(await readFile('/etc/hosts', 'utf8'), line);
+});
+
+test('aks-token keeps a file with a token that is renewed in time', async () => {
+  const credentialsFile = join(folder, 'projected.json');
+  const tokenFile = join(folder, 'projected-token');
+  const { child, ready, exit } = launch(
+    'start',
+    '--port',
+    '0',
+    '--quiet',
+    '--credentials-file',
+    credentialsFile,
+  );
+  await ready;
+  const account = [
+    '--namespace',
+    'vault',
+    '--service-account',
+    'vault-0',
+    '--credentials-file',
+    credentialsFile,
+  ];
+  const keeper = launch('aks-token', ...account, '--lifetime', '1', '--file', tokenFile);
+  const other = async (than: string): Promise<string> => {
+    const deadline = Date.now() + 20_000;
+    while (Date.now() < deadline) {
+      const token = await readFile(tokenFile, 'utf8').catch(() => than);
+      if (token !== than) return token;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`no new token: ${keeper.output.err}`);
+  };
+  const first = await other('');
+  assert.equal(first.split('.').length, 3);
+  assert.equal((await stat(tokenFile)).mode & 0o777, 0o600);
+  assert.equal((await other(first)).split('.').length, 3);
+  keeper.child.kill('SIGTERM');
+  assert.equal(await keeper.exit, 0);
+  child.kill('SIGTERM');
+  assert.equal(await exit, 0);
 });

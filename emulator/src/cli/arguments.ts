@@ -49,6 +49,7 @@ azure-emulator aks-token [options]   prints a service account's token of the run
   --service-account <name>   (required)
   --audience <text>          default api://AzureADTokenExchange
   --lifetime <seconds>       default 3600
+  --file <path>              writes it there, mode 0600, and renews it in time until SIGTERM or SIGINT, as a kubelet does
 `;
 
 const GUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -82,6 +83,7 @@ export function parse(args: string[]) {
         'service-account': { type: 'string' },
         audience: { type: 'string' },
         lifetime: { type: 'string' },
+        file: { type: 'string' },
         quiet: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },

@@ -81,9 +81,8 @@ export async function writeCredentials(path: string, azure: Azure): Promise<void
   }
 }
 
-/** Makes the folder, which must not be there. */
 export async function writeAzConfig(folder: string, files: Record<string, string>): Promise<void> {
-  await mkdir(folder, { mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   for (const [name, content] of Object.entries(files)) {
     await writeFile(join(folder, name), content, { mode: 0o600 });
   }

@@ -2,21 +2,14 @@
 
 import type { Reading } from '../base/metrics.ts';
 import { LATCHKEY_VERSION, VAULT_API_VERSION } from '../base/version.ts';
-import type { FaultView, UnsealState } from '../system/ports.ts';
+import type { UnsealState } from '../system/ports.ts';
+import type { Unsealer } from './unsealer.ts';
 
 export interface NodeFacts {
-  /** False until the storage has said whether there is a cluster. */
-  readonly hasRead: boolean;
-  readonly isInitialized: boolean;
-  readonly isUnsealed: boolean;
+  readonly unsealer: Pick<Unsealer, 'hasRead' | 'record' | 'session' | 'state' | 'secondsInState' | 'fault'>;
   readonly isActive: boolean;
   /** On a standby: the active node answered lately. */
   readonly hearsActive: boolean;
-  /** Empty while it is not known. */
-  readonly clusterName: string;
-  readonly unsealState: UnsealState;
-  readonly secondsInState: number;
-  readonly fault: FaultView | undefined;
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly inFlight: number;
@@ -35,11 +28,13 @@ const UNSEAL_STATES: readonly UnsealState[] = [
 ];
 
 export function nodeReadings(facts: NodeFacts): readonly Reading[] {
-  const { fault } = facts;
-  const cluster = { cluster: facts.clusterName };
+  const { unsealer, isActive } = facts;
+  const { fault } = unsealer;
+  const isUnsealed = unsealer.session !== undefined;
+  const cluster = { cluster: unsealer.record?.clusterName ?? '' };
   const readings: Reading[] = [
-    { name: 'core.unsealed', value: Number(facts.isUnsealed), labels: cluster },
-    { name: 'core.active', value: Number(facts.isActive), labels: cluster },
+    { name: 'core.unsealed', value: Number(isUnsealed), labels: cluster },
+    { name: 'core.active', value: Number(isActive), labels: cluster },
     { name: 'core.in_flight_requests', value: facts.inFlight },
     {
       name: 'latchkey.build_info',
@@ -47,13 +42,13 @@ export function nodeReadings(facts: NodeFacts): readonly Reading[] {
       labels: { version: LATCHKEY_VERSION, api_version: VAULT_API_VERSION },
     },
     ...oneOf('latchkey.node_state', NODE_STATES, nodeState(facts)),
-    ...oneOf('latchkey.unseal.state', UNSEAL_STATES, facts.unsealState),
+    ...oneOf('latchkey.unseal.state', UNSEAL_STATES, unsealer.state),
     {
       name: 'latchkey.active_reachable',
-      value: Number(facts.isUnsealed && (facts.isActive || facts.hearsActive)),
+      value: Number(isUnsealed && (isActive || facts.hearsActive)),
     },
     { name: 'latchkey.unseal.attempts', value: fault?.attempts ?? 0 },
-    { name: 'latchkey.unseal.state_seconds', value: facts.secondsInState },
+    { name: 'latchkey.unseal.state_seconds', value: unsealer.secondsInState },
     { name: 'runtime.alloc_bytes', value: process.memoryUsage().heapUsed },
     { name: 'runtime.sys_bytes', value: process.memoryUsage.rss() },
   ];
@@ -75,11 +70,11 @@ export function nodeReadings(facts: NodeFacts): readonly Reading[] {
   return readings;
 }
 
-function nodeState(facts: NodeFacts): (typeof NODE_STATES)[number] {
-  if (!facts.hasRead) return 'starting';
-  if (!facts.isInitialized) return 'uninitialized';
-  if (!facts.isUnsealed) return 'sealed';
-  return facts.isActive ? 'active' : 'standby';
+function nodeState({ unsealer, isActive }: NodeFacts): (typeof NODE_STATES)[number] {
+  if (!unsealer.hasRead) return 'starting';
+  if (unsealer.record === undefined) return 'uninitialized';
+  if (unsealer.session === undefined) return 'sealed';
+  return isActive ? 'active' : 'standby';
 }
 
 /** A series for every state, so that an alert finds a zero and not an absence. */

@@ -359,18 +359,10 @@ export class Node implements CallHandler, NodePort {
   }
 
   #readings() {
-    const unsealer = this.#unsealer;
-    const { record } = unsealer;
     return nodeReadings({
-      hasRead: unsealer.hasRead,
-      isInitialized: record !== undefined,
-      isUnsealed: unsealer.session !== undefined,
+      unsealer: this.#unsealer,
       isActive: this.isActive,
       hearsActive: this.#follower.reachable,
-      clusterName: record?.clusterName ?? '',
-      unsealState: unsealer.state,
-      secondsInState: unsealer.secondsInState,
-      fault: unsealer.fault,
       now: this.#parts.clock.now(),
       inFlight: this.#inFlight.size,
       secondsSinceSealSuccess: this.#seal.secondsSinceSuccess,

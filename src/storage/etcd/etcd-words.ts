@@ -6,7 +6,7 @@ import { type GrpcFault, STATUS } from './grpc-channel.ts';
 /** Never with user, password or key. */
 export function inWords(fault: GrpcFault, endpoints: readonly string[]): LatchkeyError {
   const code = codeOf(fault.cause);
-  const meaning = (code === undefined ? undefined : SYSTEM[code]) ?? meaningOf(fault);
+  const meaning = (code === undefined ? undefined : ofCode(code)) ?? meaningOf(fault);
   const said = code === undefined ? '' : ` (${code})`;
   const place = endpoints.map((endpoint) => endpoint.replace(/^https?:\/\//, '')).join(', ');
   return new LatchkeyError('storage_unavailable', `etcd at ${place} ${meaning}${said}`, {
@@ -61,7 +61,6 @@ const TEXTS: readonly (readonly [RegExp, string])[] = [
   [/server stopped|stopping|shutting down/i, 'is shutting down'],
   [/timed out|no answer in time|no connection in time|not made in time/, 'does not answer in time'],
   [/connection was cut|answer was cut off/, 'cut the connection'],
-  [/PEM|key values mismatch/i, 'cannot be asked: tls_cert_file and tls_key_file do not fit'],
   [/is not gRPC|protocol error/i, 'does not speak gRPC there'],
 ];
 
@@ -70,6 +69,12 @@ function meaningOf({ status, message }: GrpcFault): string {
   if (known !== undefined) return known;
   if (status === STATUS.deadlineExceeded) return 'does not answer in time';
   return status === STATUS.unavailable ? 'cannot be used' : 'failed';
+}
+
+function ofCode(code: string): string | undefined {
+  if (code.startsWith('ERR_OSSL_'))
+    return 'cannot be asked: tls_cert_file and tls_key_file are no certificate and its key';
+  return SYSTEM[code];
 }
 
 function codeOf(cause: unknown): string | undefined {

@@ -7,6 +7,8 @@ import {
   constants,
   type IncomingHttpHeaders,
 } from 'node:http2';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** PEM. */
 export interface TlsMaterial {
@@ -60,6 +62,7 @@ const CONNECT_MS_MAX = 5_000;
 
 interface Line {
   readonly session: ClientHttp2Session;
+  readonly socket: Socket;
   /** Counts what came back, so that a dead connection is told from a slow answer. */
   heard: number;
 }
@@ -67,7 +70,7 @@ interface Line {
 export class GrpcChannel {
   readonly #options: ChannelOptions;
   #line: Promise<Line> | undefined;
-  readonly #sessions = new Set<ClientHttp2Session>();
+  readonly #sockets = new Set<Socket>();
 
   constructor(options: ChannelOptions) {
     this.#options = options;
@@ -84,13 +87,13 @@ export class GrpcChannel {
     } catch (error) {
       // A deadline at which nothing at all has come back means a dead connection; the next call opens another one.
       const isDead = error instanceof GrpcFault && error.status === STATUS.deadlineExceeded;
-      if (isDead && line.heard === heardBefore) line.session.destroy();
+      if (isDead && line.heard === heardBefore) line.socket.destroy();
       throw error;
     }
   }
 
   close(): void {
-    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   /** A connection that is still not there at the deadline is given up, so that the next call begins another one. */
@@ -101,7 +104,7 @@ export class GrpcChannel {
       const isLate = error instanceof GrpcFault && error.status === STATUS.deadlineExceeded;
       if (isLate && this.#line === opening) {
         this.#line = undefined;
-        opening.then(({ session }) => session.destroy()).catch(() => {});
+        opening.then(({ socket }) => socket.destroy()).catch(() => {});
       }
       throw error;
     }
@@ -114,45 +117,57 @@ export class GrpcChannel {
     const forget = () => {
       if (this.#line === opening) this.#line = undefined;
     };
-    opening.then(({ session }) => {
+    opening.then(({ session, socket }) => {
       for (const event of ['close', 'goaway', 'error']) session.once(event, forget);
-      if (session.closed || session.destroyed) forget();
+      socket.once('close', forget);
+      if (session.closed || session.destroyed || socket.destroyed) forget();
     }, forget);
     return opening;
   }
 
   async #open(): Promise<Line> {
-    const { origin, readTls } = this.#options;
     try {
-      const tls = origin.startsWith('https:') ? await readTls() : {};
-      const session = connect(origin, {
-        ...tls,
+      const socket = await this.#socket();
+      const session = connect(this.#options.origin, {
+        createConnection: () => socket,
         settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
       });
-      this.#sessions.add(session);
-      session.once('close', () => this.#sessions.delete(session));
-      await established(session);
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      await established(session, socket);
       session.setLocalWindowSize(WINDOW_BYTES);
-      return { session, heard: 0 };
+      return { session, socket, heard: 0 };
     } catch (cause) {
       const words = cause instanceof Error ? cause.message : 'failed';
       throw new GrpcFault(STATUS.unavailable, words, { cause, isUnconnected: true });
     }
   }
+
+  /** Ours, not the session's own: a TLS server's refusal of a certificate is told to the socket alone. */
+  async #socket(): Promise<Socket> {
+    const { origin, readTls } = this.#options;
+    const { protocol, hostname, port } = new URL(origin);
+    const host = hostname.replace(/^\[|\]$/g, '');
+    if (protocol === 'http:') return connectTcp({ host, port: Number(port || 80), noDelay: true });
+    const servername = isIP(host) === 0 ? { servername: host } : {};
+    const address = { host, port: Number(port || 443), noDelay: true, ...servername };
+    return connectTls({ ...address, ...(await readTls()), ALPNProtocols: ['h2'] });
+  }
 }
 
-function established(session: ClientHttp2Session): Promise<void> {
+function established(session: ClientHttp2Session, socket: Socket): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(
-      () => session.destroy(new Error('the connection was not made in time')),
-      CONNECT_MS_MAX,
-    );
-    // Stays: an error without a listener would end the process.
-    session.on('error', reject);
-    session.once('close', () => {
+    const end = (error: Error) => {
       clearTimeout(timer);
-      reject(new Error('the connection was cut'));
-    });
+      reject(error);
+      session.destroy();
+      socket.destroy();
+    };
+    const timer = setTimeout(() => end(new Error('the connection was not made in time')), CONNECT_MS_MAX);
+    // These stay: an error without a listener would end the process.
+    for (const source of [socket, session]) source.on('error', end);
+    for (const source of [socket, session])
+      source.once('close', () => end(new Error('the connection was cut')));
     // Settings of the other side, not the mere connection: a port that speaks something else is told at once.
     session.once('remoteSettings', () => {
       clearTimeout(timer);

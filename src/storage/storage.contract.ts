@@ -173,6 +173,7 @@ function listTests(bench: () => StorageUnderTest): void {
       assert.deepEqual(seen, all, `limit ${limit}`);
     }
     assert.deepEqual(await storage.list('p/', { after: 'a/no/name' }), ['b/', 'c', '\u{1f600}/']);
+    assert.deepEqual(await storage.list('p/', { after: 'a/1/0', limit: 1 }), ['b/']);
     assert.deepEqual(await storage.list('p/', { after: 'zzz' }), ['\u{1f600}/']);
     assert.deepEqual(await storage.list('p/', { limit: STORAGE_LIST_ENTRIES_MAX + 1 }), all);
   });

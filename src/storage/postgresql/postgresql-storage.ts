@@ -46,7 +46,7 @@ export class PostgresqlStorage implements Storage {
   async list(prefix: string, options: ListOptions = {}): Promise<string[]> {
     const { after = '', limit = STORAGE_LIST_ENTRIES_MAX } = options;
     const entries = this.#tables.entries;
-    const start = after === '' ? prefix : nextAfter(`${prefix}${after}`);
+    const start = after === '' ? prefix : nextAfter(prefix + nameOf(after));
     const rows = await this.#database.run(
       `WITH RECURSIVE walk(key) AS (
          (SELECT key FROM ${entries} WHERE key >= $1 AND ($2 = '' OR key < $2) ORDER BY key LIMIT 1)
@@ -135,6 +135,12 @@ function lastOf(changes: readonly Change[]) {
     }
   }
   return { keys, values, deleted };
+}
+
+/** Up to its first slash: what is below a folder sorts after the folder's name, which is past then. */
+function nameOf(after: string): string {
+  const slash = after.indexOf('/');
+  return slash < 0 ? after : after.slice(0, slash + 1);
 }
 
 /** The first possible key after this name; keys hold no control characters. */

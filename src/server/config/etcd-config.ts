@@ -8,6 +8,8 @@ import { resolveText } from './text-source.ts';
 
 const ADDRESS = 'http://localhost:2379';
 const ENDPOINTS_MAX = 32;
+/** Part of every key, and so of the size of every batch. */
+const PATH_BYTES_MAX = 200;
 /** Milliseconds. */
 const LEASE = { min: 2_000, max: 300_000 };
 const REQUEST = { min: 500, max: 60_000 };
@@ -103,7 +105,7 @@ function filesOf(stanza: Stanza): Pick<EtcdStorageConfig, 'tlsCaFile' | 'tlsCert
 function prefixOf(stanza: Stanza): string | undefined {
   const path = stanza.string('path');
   if (path === undefined) return undefined;
-  if (path.length <= 1_000 && !/\p{Cc}/u.test(path) && /[^/]/.test(path))
+  if (Buffer.byteLength(path) <= PATH_BYTES_MAX && !/\p{Cc}/u.test(path) && /[^/]/.test(path))
     return path.endsWith('/') ? path : `${path}/`;
   stanza.fault('path', 'path must be a plain prefix of keys such as /latchkey/');
   return undefined;

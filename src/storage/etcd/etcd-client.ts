@@ -112,8 +112,8 @@ export class EtcdClient {
   }
 
   async #call(path: string, message: Uint8Array, options: CallOptions = {}): Promise<Answer> {
-    const signals = [this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])];
-    const signal = AbortSignal.any(signals);
+    const closing = this.#closing.signal;
+    const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal]);
     const end = performance.now() + this.#msMax;
     /** Members in a row that could not be reached. */
     let unreached = 0;

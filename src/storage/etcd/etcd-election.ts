@@ -213,8 +213,10 @@ async function look({ client, keys }: Parts, options: CallOptions = {}): Promise
   const both = [keys.epoch, keys.lock].map((key) => act.range({ key }));
   const { found, raftTerm } = await client.txn([], both, [], options);
   const [epoch, lock] = [found[0]?.[0], found[1]?.[0]];
+  const newest = epoch === undefined ? 0 : Number(epoch.value.toString());
+  if (!Number.isSafeInteger(newest)) throw corrupt();
   return {
-    epoch: epoch === undefined ? 0 : Number(epoch.value),
+    epoch: newest,
     epochRevision: epoch?.modRevision ?? 0,
     lock: lockOf(lock?.value),
     raftTerm,
@@ -229,5 +231,9 @@ function lockOf(value: Buffer | undefined): Lock | undefined {
   } catch {
     // Told below.
   }
-  throw new LatchkeyError('storage_corrupt', 'the key in etcd that says who leads cannot be read');
+  throw corrupt();
+}
+
+function corrupt(): LatchkeyError {
+  return new LatchkeyError('storage_corrupt', 'the keys in etcd that say who leads cannot be read');
 }

@@ -105,6 +105,14 @@ describe('etcd', () => {
     assert.deepEqual(Buffer.from((await storage.get('n/77')) ?? []), Buffer.alloc(20_000, 77));
   });
 
+  test('many large values are read at once', async () => {
+    const { storage } = await open(options());
+    const value = new Uint8Array(storage.limits.valueBytesMax).fill(7);
+    for (const key of ['a', 'b', 'c']) await storage.write([put(key, value.slice())], unfenced);
+    const reads = Array.from({ length: 60 }, (_, at) => storage.get(['a', 'b', 'c'][at % 3] ?? ''));
+    for (const read of await Promise.all(reads)) assert.equal(read?.byteLength, value.byteLength);
+  });
+
   test('a folder with many keys below it is listed by its names', async () => {
     const { storage } = await open(options());
     for (let at = 0; at < 60; at += 1) {

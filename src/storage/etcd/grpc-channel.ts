@@ -58,7 +58,11 @@ export const STATUS = {
 
 const ANSWER_BYTES_MAX = 32 * 1_024 * 1_024;
 const WINDOW_BYTES = 4 * 1_024 * 1_024;
+/** Node's own limit of 10 would refuse calls while a few large values are on their way. */
+const SESSION_MEGABYTES_MAX = 512;
 const CONNECT_MS_MAX = 5_000;
+/** So that a connection which is seldom used is not forgotten on the way, nor a lost peer held on to. */
+const KEEP_ALIVE_MS = 15_000;
 
 interface Line {
   readonly session: ClientHttp2Session;
@@ -130,6 +134,7 @@ export class GrpcChannel {
       const socket = await this.#socket();
       const session = connect(this.#options.origin, {
         createConnection: () => socket,
+        maxSessionMemory: SESSION_MEGABYTES_MAX,
         settings: { enablePush: false, initialWindowSize: WINDOW_BYTES },
       });
       this.#sockets.add(socket);
@@ -148,11 +153,15 @@ export class GrpcChannel {
     const { origin, readTls } = this.#options;
     const { protocol, hostname, port } = new URL(origin);
     const host = hostname.replace(/^\[|\]$/g, '');
-    if (protocol === 'http:') return connectTcp({ host, port: Number(port || 80), noDelay: true });
+    if (protocol === 'http:') return kept(connectTcp({ host, port: Number(port || 80) }));
     const servername = isIP(host) === 0 ? { servername: host } : {};
-    const address = { host, port: Number(port || 443), noDelay: true, ...servername };
-    return connectTls({ ...address, ...(await readTls()), ALPNProtocols: ['h2'] });
+    const tls = { ...(await readTls()), ...servername, ALPNProtocols: ['h2'] };
+    return kept(connectTls({ host, port: Number(port || 443), ...tls }));
   }
+}
+
+function kept(socket: Socket): Socket {
+  return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
 }
 
 function established(session: ClientHttp2Session, socket: Socket): Promise<void> {
@@ -202,6 +211,7 @@ function exchange(line: Line, path: string, message: Uint8Array, options: UnaryO
   const timer = setTimeout(() => giveUp(STATUS.deadlineExceeded, 'no answer in time'), options.msMax);
   const abort = () => giveUp(STATUS.cancelled, 'aborted');
   options.signal?.addEventListener('abort', abort, { once: true });
+  if (options.signal?.aborted) abort();
 
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -38,7 +38,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     else socket.destroy();
   });
   if (options.tls) server.on('tlsClientError', (_error, socket) => socket.destroy());
+  let closed = false;
   server.on('connection', (socket: Socket) => {
+    // One that was accepted in the very moment of closing would be waited for without end.
+    if (closed) socket.destroy();
     sockets.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => sockets.delete(socket));
@@ -49,9 +52,10 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   return {
     port,
     async close() {
-      const closed = [closeServer(server), ...(twin ? [closeServer(twin)] : [])];
+      closed = true;
+      const ends = [closeServer(server), ...(twin ? [closeServer(twin)] : [])];
       for (const socket of sockets) socket.destroy();
-      await Promise.all(closed);
+      await Promise.all(ends);
     },
   };
 }

@@ -19,7 +19,10 @@ const LOOPBACK = '127.0.0.1';
 /** Every tunnel ends on loopback: nothing that runs behind this proxy can reach the network through it. */
 export async function listenAsProxy(options: ProxyOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
+  let closed = false;
   const keep = (socket: Socket) => {
+    // One that was accepted in the very moment of closing would be waited for without end.
+    if (closed) socket.destroy();
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
@@ -53,9 +56,10 @@ export async function listenAsProxy(options: ProxyOptions): Promise<Listener> {
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      closed = true;
+      const end = new Promise<void>((resolve) => server.close(() => resolve()));
       for (const socket of sockets) socket.destroy();
-      await closed;
+      await end;
     },
   };
 }

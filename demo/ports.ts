@@ -7,7 +7,17 @@ export interface PortPair {
   readonly clusterPort: number;
 }
 
-/** 8200/8201, 8210/8211, 8220/8221 if they are free, else what the system gives. `firstPort` 0: the system's at once. */
+/**
+ * Below those that systems give to outgoing connections (from 32768 on Linux): one of these may be taken by anybody
+ * between the moment when it is found free and the moment when a server wants it.
+ */
+const FIRST = 10_000;
+const COUNT = 22_000;
+/** Processes that choose at the same time begin at different places. */
+const STEP = 37;
+let chosen = 0;
+
+/** 8200/8201, 8210/8211, 8220/8221 if they are free, else others. `firstPort` 0: others at once. */
 export async function choosePorts(firstPort: number): Promise<readonly PortPair[]> {
   const wanted = [0, 10, 20].map((step) => ({
     apiPort: firstPort + step,
@@ -19,13 +29,21 @@ export async function choosePorts(firstPort: number): Promise<readonly PortPair[
   ) {
     return wanted;
   }
-  const free = await reserve([0, 0, 0, 0, 0, 0]);
+  const free = await freePorts(6);
   return [0, 2, 4].map((at) => ({ apiPort: free[at] ?? 0, clusterPort: free[at + 1] ?? 0 }));
 }
 
-/** Different ones, on loopback. */
-export function freePorts(count: number): Promise<readonly number[]> {
-  return reserve(Array.from({ length: count }, () => 0));
+/** Different ones, on loopback, never the same twice in one process. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const free: number[] = [];
+  while (free.length < count) free.push(...(await reserve([nextPort()])));
+  return free;
+}
+
+function nextPort(): number {
+  const port = FIRST + ((process.pid * STEP + chosen) % COUNT);
+  chosen += 1;
+  return port;
 }
 
 /** Ports that could be bound, all at the same time, and were let go. */

@@ -4,12 +4,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chown, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { until } from './conditions.ts';
 import { unpackDebian } from './debian-packages.ts';
+import { freePorts } from './ports.ts';
 
 const run = promisify(execFile);
 const NOBODY = 65_534;
@@ -48,7 +48,8 @@ export class PostgresqlServer implements AsyncDisposable {
         env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', ...programs.environment },
       },
     );
-    const server = new PostgresqlServer(programs, folder, await freePort());
+    const [port = 0] = await freePorts(1);
+    const server = new PostgresqlServer(programs, folder, port);
     await server.resume();
     return server;
   }
@@ -127,13 +128,4 @@ async function fetchedPrograms(folder: string): Promise<Programs> {
   await mkdir(root);
   const environment = await unpackDebian('postgresql-15', root);
   return { folder: join(root, DEBIAN_FOLDER, '15', 'bin'), environment };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

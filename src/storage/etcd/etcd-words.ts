@@ -35,11 +35,6 @@ const SYSTEM: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'shows a certificate for another name',
   ERR_SSL_WRONG_VERSION_NUMBER: 'does not speak TLS; write http:// in address, or give etcd a certificate',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'does not speak TLS; write http:// in address, or give etcd a certificate',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    'asks for a client certificate; set tls_cert_file and tls_key_file',
-  ERR_SSL_TLSV1_ALERT_BAD_CERTIFICATE: 'refuses the client certificate, or lacks one; see tls_cert_file',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'refuses the client certificate, or lacks one; see tls_cert_file',
-  'ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE': 'refuses the client certificate, or lacks one; see tls_cert_file',
 };
 
 /** etcd's texts; source: etcd's api/v3rpc/rpctypes/error.go. */
@@ -72,8 +67,13 @@ function meaningOf({ status, message }: GrpcFault): string {
 }
 
 function ofCode(code: string): string | undefined {
-  if (code.startsWith('ERR_OSSL_'))
+  if (code.startsWith('ERR_OSSL_')) {
     return 'cannot be asked: tls_cert_file and tls_key_file are no certificate and its key';
+  }
+  // The names differ between versions of TLS, of OpenSSL and of etcd.
+  if (/^ERR_SSL_.*ALERT_.*(CERTIFICATE|UNKNOWN_CA)/.test(code)) {
+    return 'refuses the client certificate, or lacks one; see tls_cert_file and tls_key_file';
+  }
   return SYSTEM[code];
 }
 

@@ -16,6 +16,8 @@ export interface LoadPlan {
   readonly port: number;
   /** PEM of the server's certificate: the load goes over TLS. */
   readonly ca?: string | undefined;
+  /** Name in that certificate; default `127.0.0.1`. */
+  readonly servername?: string;
   readonly connections: number;
   readonly seconds: number;
   /** The whole request; `count` grows with each, over all connections. */
@@ -63,9 +65,10 @@ interface Line {
   received: Buffer;
 }
 
-function open({ port, ca }: LoadPlan): Promise<Line> {
+function open({ port, ca, servername = '' }: LoadPlan): Promise<Line> {
   const { promise, resolve, reject } = Promise.withResolvers<Line>();
-  const socket = ca === undefined ? connect(port, '127.0.0.1') : connectTls({ port, host: '127.0.0.1', ca });
+  const socket =
+    ca === undefined ? connect(port, '127.0.0.1') : connectTls({ port, host: '127.0.0.1', ca, servername });
   const line: Line = { socket, pending: undefined, received: Buffer.alloc(0) };
   socket.setNoDelay(true);
   socket.once(ca === undefined ? 'connect' : 'secureConnect', () => resolve(line)).once('error', reject);

@@ -96,6 +96,10 @@ export class LocalAzure {
     return new LocalAzure(child, addresses, await readFile(caFile, 'utf8'), credentials);
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const gone = once(this.#child, 'exit');

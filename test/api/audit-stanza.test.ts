@@ -108,7 +108,7 @@ describe('audit devices of the config', { concurrency: 3 }, () => {
     await server.initialise();
     await assert.rejects(server.client.read('sys/mounts'), /internal error/);
     assert.equal((await server.client.sealStatus()).sealed, false);
-    assert.match(await server.log(), /an audit device could not be opened; it refuses until it can be/);
+    await server.untilLogged(/an audit device could not be opened; it refuses until it can be/);
     await mkdir(join(server.folder, 'missing'));
     // Without a signal: whoever brings up a collector late has none to send.
     await until('requests to be answered', async () => await server.client.read('sys/mounts'));
@@ -124,7 +124,7 @@ describe('audit devices of the config', { concurrency: 3 }, () => {
     }));
     await server.initialise();
     await assert.rejects(server.client.read('sys/mounts'), /internal error/);
-    assert.match(await server.log(), /'log_raw' must be true or false/);
+    await server.untilLogged(/'log_raw' must be true or false/);
     await server.configure({});
     await server.reload();
     assert.deepEqual(await paths(server), []);
@@ -162,6 +162,6 @@ describe('audit devices of the config', { concurrency: 3 }, () => {
   test('standard output is a place as well', async () => {
     await using server = await ConfiguredServer.startUnsealed({ top: stanza('out', 'stdout') });
     await server.client.read('sys/key-status');
-    assert.match(await server.log(), /\{"time":"[^"]+","type":"response".*"path":"sys\/key-status"/);
+    await server.untilLogged(/\{"time":"[^"]+","type":"response".*"path":"sys\/key-status"/);
   });
 });

@@ -75,6 +75,11 @@ ${top}
     return answer;
   }
 
+  /** What a server says comes through a pipe and into a file, a moment after it answered. */
+  async untilLogged(pattern: RegExp): Promise<void> {
+    await until(`${pattern} in the log`, async () => (pattern.test(await this.log()) ? true : undefined));
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child?.kill(name);
   }

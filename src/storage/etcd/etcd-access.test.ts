@@ -169,7 +169,7 @@ describe('etcd that asks for a login', () => {
 describe('etcd in trouble', () => {
   test('a store that is full says so; what is there can be read, and who leads goes on leading', async () => {
     await using server = await EtcdServer.start({ arguments: ['--quota-backend-bytes=2000000'] });
-    await withNode({ endpoints: server.endpoints, leaseMs: 2_000 }, async ({ storage, election }) => {
+    await withNode({ endpoints: server.endpoints, leaseMs: 4_000 }, async ({ storage, election }) => {
       const lead = await election.tryCampaign(advertOf('one'));
       assert.ok(lead);
       let written = 0;
@@ -180,8 +180,10 @@ describe('etcd in trouble', () => {
       };
       await assert.rejects(fill(), saying(/is full \(alarm NOSPACE\)/));
       assert.ok(written > 1);
-      assert.equal((await storage.list('n/')).length, written);
-      const end = systemClock.monotonic() + 3_000;
+      // The write that fills it up may be applied and refused all the same: its outcome is unknown, as the error says.
+      const there = (await storage.list('n/')).length;
+      assert.ok(there === written || there === written + 1, `${there} of ${written}`);
+      const end = systemClock.monotonic() + 5_000;
       while (systemClock.monotonic() < end) {
         assert.equal(lead.holds(), true);
         await systemClock.sleep(50);

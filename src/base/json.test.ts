@@ -10,6 +10,8 @@ test('what is parsed is given back to the letter, digits that a double would los
     '{"a":9007199254740993,"b":1.0,"c":[1e400,-0,0.1,12345678901234567890.50],"d":"1.0","e":null,"f":7}',
     '1.50',
     '[true,false,-1]',
+    '{"time":"2026-01-02T03:04:05.678Z","b":"1.0","n":[-0,1e2,1234567890123456]}',
+    '{"\\"1":1E2}',
   ]) {
     assert.equal(JSON.stringify(parseJson(text)), text);
   }
@@ -34,6 +36,28 @@ test('what is no JSON, or nested too deep, is refused without quoting it', () =>
   refuses('{"hush":', /not valid JSON/);
   refuses('[[[[["hush"]]]]]', /deeper than 4/);
   assert.deepEqual(parseJson('["[[[[[[[["]', 4), ['[[[[[[[[']);
+});
+
+test('any number comes back to the letter, wherever it stands', () => {
+  const number = fc
+    .tuple(
+      fc.constantFrom('', '-'),
+      fc.oneof(fc.constant('0'), fc.stringMatching(/^[1-9]\d{0,24}$/)),
+      fc.constantFrom('', '.0', '.50', '.125'),
+      fc.constantFrom('', 'e5', 'E-7', 'e+400'),
+    )
+    .map((parts) => parts.join(''));
+  const around = fc.constantFrom<(n: string) => string>(
+    (n) => n,
+    (n) => `[${n},"-0 1.5"]`,
+    (n) => `{"a\\"":{"b":${n}},"c":"12345678901234567"}`,
+  );
+  fc.assert(
+    fc.property(number, around, (n, put) => {
+      assert.equal(JSON.stringify(parseJson(put(n))), put(n));
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test('a number is no object, however it is kept', () => {

@@ -2,6 +2,8 @@ import type { Clock } from '../base/clock.ts';
 import { LatchkeyError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { Advert, Election, Leader, Leadership } from './election.ts';
+import { HeldLead } from './held-lead.ts';
+import type { LeaseTimes } from './lease-times.ts';
 
 // An election by lease, for every storage that can change one record atomically.
 
@@ -37,22 +39,6 @@ export interface LeaseBoard {
   close(): Promise<void>;
 }
 
-export interface LeaseTimes {
-  /** Lease length. */
-  readonly leaseMs: number;
-  /** Taken off the lease when its holder asks whether it still holds: the time from that question to the answer on the wire. */
-  readonly marginMs: number;
-  /** How often the holder renews. */
-  readonly renewMs: number;
-  /** How often a waiting candidate looks; each pause is this long, give or take a quarter. */
-  readonly pollMs: number;
-}
-
-/** Ratios that leave room for a few renewals to fail before the lease runs out. */
-export function leaseTimes(leaseMs: number): LeaseTimes {
-  return { leaseMs, marginMs: leaseMs / 10, renewMs: leaseMs / 5, pollMs: 100 };
-}
-
 interface Parts {
   readonly board: LeaseBoard;
   readonly clock: Clock;
@@ -63,7 +49,7 @@ interface Parts {
 export class LeaseElection implements Election {
   readonly leaseMsMax: number;
   readonly #parts: Parts;
-  readonly #held = new Set<HeldLease>();
+  readonly #held = new Set<HeldLead>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -90,7 +76,7 @@ export class LeaseElection implements Election {
       return { epoch: (current?.epoch ?? 0) + 1, holder: { advert, expiresAt, owner: board.owner } };
     });
     if (taken === undefined) return undefined;
-    const held = new HeldLease(this.#parts, taken);
+    const held = heldLease(this.#parts, taken);
     this.#held.add(held);
     held.lost.addEventListener('abort', () => this.#held.delete(held), { once: true });
     return held;
@@ -117,95 +103,34 @@ function holderOf(record: LeaseRecord | undefined, board: LeaseBoard): LeaseReco
   return holder;
 }
 
-class HeldLease implements Leadership {
-  readonly fence: { readonly epoch: number };
-  readonly lost: AbortSignal;
-  readonly #parts: Parts;
-  readonly #loss = new AbortController();
-  #provenUntil: number;
-  #resigned: Promise<void> | undefined;
-
-  constructor(parts: Parts, taken: LeaseRecord) {
-    this.#parts = parts;
-    this.fence = { epoch: taken.epoch };
-    this.lost = this.#loss.signal;
-    this.#provenUntil = this.#provenBy(taken);
-    void this.#renewForEver();
-    void this.#watch();
-  }
-
-  holds(): boolean {
-    if (this.lost.aborted) return false;
-    if (this.#parts.board.now() < this.#provenUntil) return true;
-    this.#lose('the lease could not be renewed in time');
-    return false;
-  }
-
-  resign(): Promise<void> {
-    this.#resigned ??= this.#giveAway();
-    return this.#resigned;
-  }
-
-  /** The epoch moves on, so that a write of this tenure that is still under way is refused from here on. */
-  async #giveAway(): Promise<void> {
-    this.#lose('this node resigned');
-    await this.#parts.board.change((current) => {
-      const mine = current?.epoch === this.fence.epoch && current.holder !== undefined;
-      return mine ? { epoch: current.epoch + 1 } : undefined;
-    });
-  }
-
-  async #renewForEver(): Promise<void> {
-    const { board, clock, times } = this.#parts;
-    let pauseMs = times.renewMs;
-    while (await this.#pause(clock, pauseMs)) {
-      try {
-        board.tend?.();
-        await this.#renew();
-        pauseMs = times.renewMs;
-      } catch {
-        // The storage may come back before the lease runs out; `#watch` ends the lead if it does not.
-        pauseMs = times.renewMs / 4;
-      }
-    }
-  }
-
-  async #renew(): Promise<void> {
-    const { board, times } = this.#parts;
-    let expiresAt = 0;
-    const renewed = await board.change((current) => {
-      if (this.lost.aborted || current?.epoch !== this.fence.epoch || current.holder === undefined)
-        return undefined;
-      // Taken while the record is locked and before it is stored, so nobody can count from an earlier moment.
-      expiresAt = board.now() + times.leaseMs;
-      return { ...current, holder: { ...current.holder, expiresAt } };
-    });
-    if (renewed === undefined) this.#lose('another node took the lead');
-    else this.#provenUntil = this.#provenBy(renewed);
-  }
-
-  async #watch(): Promise<void> {
-    const { board, clock } = this.#parts;
-    while (this.holds()) {
-      if (!(await this.#pause(clock, Math.max(1, this.#provenUntil - board.now())))) return;
-    }
-  }
-
-  /** False as soon as the lead is lost. */
-  async #pause(clock: Clock, milliseconds: number): Promise<boolean> {
-    try {
-      await clock.sleep(milliseconds, this.lost);
-    } catch {
-      // Only the abort of `lost` rejects.
-    }
-    return !this.lost.aborted;
-  }
-
-  #provenBy(record: LeaseRecord): number {
-    return (record.holder?.expiresAt ?? 0) - this.#parts.times.marginMs;
-  }
-
-  #lose(reason: string): void {
-    if (!this.lost.aborted) this.#loss.abort(new LatchkeyError('fenced', `leadership ended: ${reason}`));
-  }
+/** The lease of the record as a lead: renewed in the record, and given away by moving its epoch on. */
+function heldLease(parts: Parts, taken: LeaseRecord): HeldLead {
+  const { board, clock, times } = parts;
+  const { epoch } = taken;
+  const provenBy = (record: LeaseRecord) => (record.holder?.expiresAt ?? 0) - times.marginMs;
+  const lead = new HeldLead({
+    fence: { epoch },
+    provenUntil: provenBy(taken),
+    times,
+    clock,
+    now: () => board.now(),
+    renew: async () => {
+      board.tend?.();
+      const renewed = await board.change((current) => {
+        if (lead.lost.aborted || current?.epoch !== epoch || current.holder === undefined) return undefined;
+        // Taken while the record is locked and before it is stored, so nobody can count from an earlier moment.
+        return { ...current, holder: { ...current.holder, expiresAt: board.now() + times.leaseMs } };
+      });
+      if (renewed === undefined) throw new LatchkeyError('fenced', 'another node took the lead');
+      return provenBy(renewed);
+    },
+    // The epoch moves on, so that a write of this tenure that is still under way is refused from here on.
+    giveAway: async () => {
+      await board.change((current) => {
+        const isMine = current?.epoch === epoch && current.holder !== undefined;
+        return isMine ? { epoch: current.epoch + 1 } : undefined;
+      });
+    },
+  });
+  return lead;
 }

@@ -3,7 +3,8 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { isObject } from '../../base/json.ts';
 import type { Random } from '../../base/random.ts';
 import type { Advert, Election, Leader, Leadership } from '../election.ts';
-import { type LeaseTimes, leaseTimes } from '../lease-election.ts';
+import { HeldLead } from '../held-lead.ts';
+import { leaseTimes } from '../lease-times.ts';
 import type { CallOptions, EtcdClient } from './etcd-client.ts';
 import type { EtcdKeys } from './keys.ts';
 import { act, holds } from './messages.ts';
@@ -44,7 +45,7 @@ export class EtcdElection implements Election {
   readonly leaseMsMax: number;
   readonly #parts: Parts;
   readonly #seconds: number;
-  readonly #held = new Set<HeldLock>();
+  readonly #held = new Set<HeldLead>();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -90,7 +91,7 @@ export class EtcdElection implements Election {
       if (!isTaken) await client.revokeLease(lease.id).catch(() => {});
     }
     if (!isTaken) return undefined;
-    const held = new HeldLock(this.#parts, { ...lease, epoch: seen.epoch + 1, askedAt });
+    const held = heldLock(this.#parts, { ...lease, epoch: seen.epoch + 1, askedAt });
     this.#held.add(held);
     held.lost.addEventListener('abort', () => this.#held.delete(held), { once: true });
     return held;
@@ -119,93 +120,40 @@ interface Held {
   readonly askedAt: number;
 }
 
-class HeldLock implements Leadership {
-  readonly fence: { readonly epoch: number };
-  readonly lost: AbortSignal;
-  readonly #parts: Parts;
-  readonly #lease: bigint;
-  readonly #times: LeaseTimes;
-  readonly #loss = new AbortController();
-  #provenUntil: number;
-  #resigned: Promise<void> | undefined;
+/** The lock goes with its lease; writes of this tenure that are still on their way are refused from then on. */
+function heldLock(parts: Parts, { id, seconds, epoch, askedAt }: Held): HeldLead {
+  const { client, clock } = parts;
+  const times = leaseTimes(seconds * 1_000);
+  return new HeldLead({
+    fence: { epoch },
+    provenUntil: askedAt + times.leaseMs - times.marginMs,
+    times,
+    clock,
+    now: () => clock.monotonic(),
+    renew: async () => {
+      const provenMs = await renew(parts, id, epoch);
+      return provenMs - times.marginMs;
+    },
+    giveAway: () => client.revokeLease(id),
+  });
+}
 
-  constructor(parts: Parts, { id, seconds, epoch, askedAt }: Held) {
-    this.#parts = parts;
-    this.#lease = id;
-    this.#times = leaseTimes(seconds * 1_000);
-    this.fence = { epoch };
-    this.lost = this.#loss.signal;
-    this.#provenUntil = askedAt + this.#times.leaseMs - this.#times.marginMs;
-    void this.#renewForEver();
-    void this.#watch();
+/**
+ * Until when the lease holds, on our clock. A member that was cut off may still renew leases as if it led, so a renewal
+ * counts only if a majority confirms, afterwards and in the same term, that the lock is ours.
+ * @throws LatchkeyError fenced if the lease or the lock is gone, storage_unavailable if etcd could not prove it.
+ */
+async function renew(parts: Parts, lease: bigint, epoch: number): Promise<number> {
+  const { client, clock } = parts;
+  const askedAt = clock.monotonic();
+  const { seconds, raftTerm } = await client.keepLease(lease);
+  if (seconds <= 0) throw new LatchkeyError('fenced', 'its lease ran out in etcd');
+  const seen = await look(parts);
+  if (seen.lock?.epoch !== epoch) throw new LatchkeyError('fenced', 'the lock in etcd is gone');
+  if (seen.raftTerm !== raftTerm) {
+    throw new LatchkeyError('storage_unavailable', 'etcd changed its own leader during the renewal');
   }
-
-  holds(): boolean {
-    if (this.lost.aborted) return false;
-    if (this.#parts.clock.monotonic() < this.#provenUntil) return true;
-    this.#lose('the lease could not be renewed in time');
-    return false;
-  }
-
-  /** The lock goes with its lease; writes of this tenure that are still on their way are refused from then on. */
-  resign(): Promise<void> {
-    this.#lose('this node resigned');
-    this.#resigned ??= this.#parts.client.revokeLease(this.#lease);
-    return this.#resigned;
-  }
-
-  async #renewForEver(): Promise<void> {
-    const { renewMs } = this.#times;
-    let pauseMs = renewMs;
-    while (await this.#pause(pauseMs)) {
-      try {
-        pauseMs = (await this.#renew()) ? renewMs : renewMs / 4;
-      } catch {
-        // etcd may come back before the lease runs out; `#watch` ends the lead if it does not.
-        pauseMs = renewMs / 4;
-      }
-    }
-  }
-
-  /**
-   * False: etcd could not prove it. A member that was cut off may still renew leases as if it led, so the renewal counts
-   * only if a majority confirms, afterwards and in the same term, that the lock is ours.
-   */
-  async #renew(): Promise<boolean> {
-    const { client, clock } = this.#parts;
-    const askedAt = clock.monotonic();
-    const { seconds, raftTerm } = await client.keepLease(this.#lease);
-    if (this.lost.aborted) return false;
-    if (seconds <= 0) {
-      this.#lose('its lease ran out in etcd');
-      return false;
-    }
-    const seen = await look(this.#parts);
-    if (seen.lock?.epoch !== this.fence.epoch) this.#lose('the lock in etcd is gone');
-    if (seen.raftTerm !== raftTerm) return false;
-    this.#provenUntil = askedAt + seconds * 1_000 - this.#times.marginMs;
-    return true;
-  }
-
-  async #watch(): Promise<void> {
-    while (this.holds()) {
-      if (!(await this.#pause(Math.max(1, this.#provenUntil - this.#parts.clock.monotonic())))) return;
-    }
-  }
-
-  /** False as soon as the lead is lost. */
-  async #pause(milliseconds: number): Promise<boolean> {
-    try {
-      await this.#parts.clock.sleep(milliseconds, this.lost);
-    } catch {
-      // Only the abort of `lost` rejects.
-    }
-    return !this.lost.aborted;
-  }
-
-  #lose(reason: string): void {
-    if (!this.lost.aborted) this.#loss.abort(new LatchkeyError('fenced', `leadership ended: ${reason}`));
-  }
+  return askedAt + seconds * 1_000;
 }
 
 /** Epoch and lock at one revision, confirmed by a majority. */

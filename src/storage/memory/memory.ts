@@ -9,7 +9,8 @@ import {
 import { type Random, systemRandom } from '../../base/random.ts';
 import type { Election } from '../election.ts';
 import { guardElection, guardStorage } from '../guard.ts';
-import { type LeaseBoard, LeaseElection, type LeaseRecord, leaseTimes } from '../lease-election.ts';
+import { type LeaseBoard, LeaseElection, type LeaseRecord } from '../lease-election.ts';
+import { leaseTimes } from '../lease-times.ts';
 import type { Change, Fence, ListOptions, Storage, Unfenced } from '../storage.ts';
 import { unfenced } from '../storage.ts';
 

@@ -18,6 +18,9 @@ import {
 } from './proof-az-proof.ts';
 import { restart, untilSealedBy, untilUnsealed } from './proof-az-site.ts';
 
+/** Options by which az's commands name the secret that is the KEK. */
+const KEK = ['--vault-name', VAULT, '--name', SECRET];
+
 export async function deleteRole(proof: Proof): Promise<string> {
   const { site, clientId, vaultId } = proof;
   const remove = [
@@ -95,7 +98,7 @@ export async function listSecrets(proof: Proof): Promise<string> {
     Array.isArray(json) && json.length === 1 && field(json[0], 'name') === SECRET,
     'the KEK to be the only secret',
   );
-  const shown = ok(await site.az('keyvault', 'secret', 'show', '--vault-name', VAULT, '--name', SECRET));
+  const shown = ok(await site.az('keyvault', 'secret', 'show', ...KEK));
   expect(Buffer.from(text(shown.json, 'value'), 'base64').length === 32, 'the KEK to be 32 bytes in base64');
   const { clusterId } = await proof.secretServer.client.sealStatus();
   const tagged = JSON.stringify(field(shown.json, 'tags')).includes(clusterId);
@@ -106,22 +109,8 @@ export async function listSecrets(proof: Proof): Promise<string> {
 /** Somebody overwrites the KEK: the newest version is no longer the one that the data was sealed with. */
 export async function setSecret(proof: Proof): Promise<string> {
   const { site } = proof;
-  ok(
-    await site.az(
-      'keyvault',
-      'secret',
-      'set',
-      '--vault-name',
-      VAULT,
-      '--name',
-      SECRET,
-      '--value',
-      'overwritten',
-    ),
-  );
-  const versions = ok(
-    await site.az('keyvault', 'secret', 'list-versions', '--vault-name', VAULT, '--name', SECRET),
-  );
+  ok(await site.az('keyvault', 'secret', 'set', ...KEK, '--value', 'overwritten'));
+  const versions = ok(await site.az('keyvault', 'secret', 'list-versions', ...KEK));
   expect(Array.isArray(versions.json) && versions.json.length === 2, 'two versions of the KEK');
   await restart([proof.secretServer]);
   return 'overwritten; a server still unseals after kill -9, by the version that its data names';
@@ -129,24 +118,14 @@ export async function setSecret(proof: Proof): Promise<string> {
 
 export async function deleteSecret(proof: Proof): Promise<string> {
   const { site } = proof;
-  ok(await site.az('keyvault', 'secret', 'delete', '--vault-name', VAULT, '--name', SECRET));
+  ok(await site.az('keyvault', 'secret', 'delete', ...KEK));
   const sealed = await untilSealedBy(proof.secretServer, 'keyvault_secret_deleted');
-  const taken = await site.az(
-    'keyvault',
-    'secret',
-    'set',
-    '--vault-name',
-    VAULT,
-    '--name',
-    SECRET,
-    '--value',
-    'x',
-  );
+  const taken = await site.az('keyvault', 'secret', 'set', ...KEK, '--value', 'x');
   expect(
     taken.code !== 0 && /ObjectIsDeletedButRecoverable|deleted but recoverable/.test(taken.err),
     `the name to be taken, not: ${taken.err}`,
   );
-  ok(await site.az('keyvault', 'secret', 'recover', '--vault-name', VAULT, '--name', SECRET));
+  ok(await site.az('keyvault', 'secret', 'recover', ...KEK));
   await untilUnsealed(proof.secretServer);
   return `deleted: ${sealed}, and the name is taken; recovered: it unseals`;
 }

@@ -17,6 +17,9 @@ import {
 } from './proof-az-proof.ts';
 import { restart, untilUnsealed } from './proof-az-site.ts';
 
+/** Options by which az's commands name the key. */
+const NAMED = ['--vault-name', VAULT, '--name', KEY];
+
 export async function createVault(proof: Proof): Promise<string> {
   const { site } = proof;
   const create = ['keyvault', 'create', '--name', VAULT, '--resource-group', GROUP, '--location', 'eastus'];
@@ -53,19 +56,7 @@ async function refusedWithoutRole(server: ServerProcess): Promise<string> {
 
 export async function createKey(proof: Proof): Promise<string> {
   const { site } = proof;
-  const create = [
-    'keyvault',
-    'key',
-    'create',
-    '--vault-name',
-    VAULT,
-    '--name',
-    KEY,
-    '--kty',
-    'RSA',
-    '--size',
-    '2048',
-  ];
+  const create = ['keyvault', 'key', 'create', ...NAMED, '--kty', 'RSA', '--size', '2048'];
   const early = await site.az(...create);
   expect(
     early.code !== 0 && /ForbiddenByRbac/.test(early.err),
@@ -105,10 +96,8 @@ export async function initialiseKeyVariant(proof: Proof): Promise<string> {
 
 export async function rotateKey(proof: Proof): Promise<string> {
   const before = (await proof.keyServer.client.sealStatus()).sealKey;
-  ok(await proof.site.az('keyvault', 'key', 'rotate', '--vault-name', VAULT, '--name', KEY));
-  const { json } = ok(
-    await proof.site.az('keyvault', 'key', 'list-versions', '--vault-name', VAULT, '--name', KEY),
-  );
+  ok(await proof.site.az('keyvault', 'key', 'rotate', ...NAMED));
+  const { json } = ok(await proof.site.az('keyvault', 'key', 'list-versions', ...NAMED));
   expect(Array.isArray(json) && json.length === 2, 'two versions of the key');
   await restart(proof.keyCluster);
   const after = (await proof.keyServer.client.sealStatus()).sealKey;

@@ -15,18 +15,11 @@ import {
 } from './proof-az-proof.ts';
 import { restart, untilSealedBy, untilUnsealed } from './proof-az-site.ts';
 
+const PLACE = ['--resource-group', GROUP, '--location', 'eastus'];
+const CREATE = ['keyvault', 'create', '--name', POLICY_VAULT, ...PLACE];
+
 export async function createPolicyVault(proof: Proof): Promise<string> {
-  const create = [
-    'keyvault',
-    'create',
-    '--name',
-    POLICY_VAULT,
-    '--resource-group',
-    GROUP,
-    '--location',
-    'eastus',
-  ];
-  const { json } = ok(await proof.site.az(...create, '--enable-rbac-authorization', 'false'));
+  const { json } = ok(await proof.site.az(...CREATE, '--enable-rbac-authorization', 'false'));
   const properties = field(json, 'properties');
   proof.policyVaultUri = text(properties, 'vaultUri').replace(/\/$/, '');
   proof.policyCluster = await proof.site.cluster('policy', 1, proof.managed(proof.policyVaultUri));
@@ -86,17 +79,7 @@ export async function deleteAndRecover(proof: Proof): Promise<string> {
 export async function purge(proof: Proof): Promise<string> {
   const { site } = proof;
   ok(await site.az('keyvault', 'delete', '--name', POLICY_VAULT));
-  const create = [
-    'keyvault',
-    'create',
-    '--name',
-    POLICY_VAULT,
-    '--resource-group',
-    GROUP,
-    '--location',
-    'eastus',
-  ];
-  const taken = await site.az(...create);
+  const taken = await site.az(...CREATE);
   expect(
     taken.code !== 0 && /deleted state|recover or purge/.test(taken.err),
     `the name to be taken, not: ${taken.err}`,
@@ -104,7 +87,7 @@ export async function purge(proof: Proof): Promise<string> {
   ok(await site.az('keyvault', 'purge', '--name', POLICY_VAULT));
   const late = await site.az('keyvault', 'recover', '--name', POLICY_VAULT);
   expect(late.code !== 0, 'a purged vault not to be recovered');
-  ok(await site.az(...create, '--enable-rbac-authorization', 'true'));
+  ok(await site.az(...CREATE, '--enable-rbac-authorization', 'true'));
   ok(
     await assign(
       proof,

@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SealStatus } from '../src/client/answers.ts';
 import { VaultClient } from '../src/client/client.ts';
+import { until } from './conditions.ts';
 
 export interface ServerPlace {
   /** `vault-0`, … */
@@ -112,6 +113,17 @@ export class ServerProcess {
 export async function unsealed(server: ServerProcess): Promise<SealStatus | undefined> {
   const status = await server.client.sealStatus();
   return status.sealed ? undefined : status;
+}
+
+/** The one of them that leads now, once one does. */
+export async function leaderOf(servers: readonly ServerProcess[]): Promise<ServerProcess> {
+  const { value } = await until('a node to lead', async () => {
+    for (const server of servers.filter((candidate) => candidate.isRunning)) {
+      if ((await server.client.leader().catch(() => undefined))?.isSelf) return server;
+    }
+    return undefined;
+  });
+  return value;
 }
 
 function addressOf({ apiPort, tls }: ServerPlace): string {

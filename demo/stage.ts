@@ -3,12 +3,17 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { until } from './conditions.ts';
 import { EtcdServer } from './etcd-server.ts';
 import { type IdentityResource, LocalAzure, type VaultResource } from './local-azure.ts';
 import { choosePorts } from './ports.ts';
 import { PostgresqlServer } from './postgresql-server.ts';
-import { type SealStanza, type ServerPlace, ServerProcess, type StorePlace } from './server-process.ts';
+import {
+  leaderOf,
+  type SealStanza,
+  type ServerPlace,
+  ServerProcess,
+  type StorePlace,
+} from './server-process.ts';
 
 export const GROUP = 'my-resource-group';
 export const VAULT = 'my-vault-for-auto-unseal';
@@ -151,15 +156,8 @@ export class Stage {
   }
 
   /** The server that leads now, once one does. */
-  async active(): Promise<ServerProcess> {
-    const { value } = await until('a node to lead', async () => {
-      for (const server of this.servers.filter((candidate) => candidate.isRunning)) {
-        const leader = await server.client.leader().catch(() => undefined);
-        if (leader?.isSelf) return server;
-      }
-      return undefined;
-    });
-    return value;
+  active(): Promise<ServerProcess> {
+    return leaderOf(this.servers);
   }
 
   /** Ends every process and removes the folder. */

@@ -1,31 +1,10 @@
-// The story once more on etcd, and what a cluster does when etcd goes away under it, in part or whole.
+// What a cluster does when etcd goes away under it, in part or whole.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../../demo/conditions.ts';
 import { EtcdServer } from '../../demo/etcd-server.ts';
-import type { ServerProcess } from '../../demo/server-process.ts';
-import { Stage } from '../../demo/stage.ts';
-import { STORY } from '../../demo/story.ts';
-import { keepLogs, noteSecrets } from '../leaks/ledger.ts';
 import { Rig } from './rig.ts';
-
-describe('the story on etcd', { timeout: 240_000 }, () => {
-  let stage: Stage;
-  before(async () => {
-    stage = await Stage.build('etcd');
-  });
-  after(async () => {
-    noteSecrets(stage.secrets);
-    keepLogs(stage.folder);
-    await stage.clear(false);
-  });
-  for (const step of STORY) {
-    test(`${step.number}. ${step.title}`, async (context) => {
-      for (const line of await step.run(stage, 0)) context.diagnostic(line);
-    });
-  }
-});
 
 describe('a cluster on three members of etcd', { timeout: 180_000 }, () => {
   let etcd: EtcdServer;
@@ -36,29 +15,18 @@ describe('a cluster on three members of etcd', { timeout: 180_000 }, () => {
     etcd = await EtcdServer.start({ members: 3 });
     rig = await Rig.build(2, { endpoints: etcd.endpoints, path: '/latchkey/' });
     token = (await rig.startInitialised()).rootToken;
-    await (await active()).client.withToken(token).write('sys/mounts/secret', { type: 'kv-v2' });
+    await (await rig.active()).client.withToken(token).write('sys/mounts/secret', { type: 'kv-v2' });
   });
   after(async () => {
     await rig[Symbol.asyncDispose]();
     await etcd[Symbol.asyncDispose]();
   });
 
-  async function active(other?: ServerProcess): Promise<ServerProcess> {
-    const { value } = await until('a leader', async () => {
-      for (const server of rig.servers) {
-        if (server === other) continue;
-        if ((await server.client.leader().catch(() => undefined))?.isSelf) return server;
-      }
-      return undefined;
-    });
-    return value;
-  }
-
   async function putTen(name: string): Promise<void> {
     for (let n = 0; n < 10; n += 1) {
       const path = `${name}/${n}`;
       await until(`${path} to be written`, async () => {
-        await (await active()).client.withToken(token).kvPut('secret', path, { path });
+        await (await rig.active()).client.withToken(token).kvPut('secret', path, { path });
         return true;
       });
       acknowledged.push(path);
@@ -67,7 +35,7 @@ describe('a cluster on three members of etcd', { timeout: 180_000 }, () => {
 
   async function checkAll(): Promise<void> {
     const { value } = await until('a leader that answers', async () => {
-      const client = (await active()).client.withToken(token);
+      const client = (await rig.active()).client.withToken(token);
       const [first = ''] = acknowledged;
       return (await client.kvGet('secret', first).catch(() => undefined)) === undefined ? undefined : client;
     });
@@ -83,10 +51,10 @@ describe('a cluster on three members of etcd', { timeout: 180_000 }, () => {
   });
 
   test('a leader that is killed is followed within its lease, with all that was acknowledged', async () => {
-    const leader = await active();
+    const leader = await rig.active();
     const startedAt = performance.now();
     await leader.stop('SIGKILL');
-    await active(leader);
+    await rig.active(leader);
     const tookMs = performance.now() - startedAt;
     assert.ok(tookMs < 14_000, `${Math.round(tookMs)} ms`);
     await checkAll();
@@ -95,10 +63,10 @@ describe('a cluster on three members of etcd', { timeout: 180_000 }, () => {
   });
 
   test('a leader that is told to end is followed at once', async () => {
-    const leader = await active();
+    const leader = await rig.active();
     const startedAt = performance.now();
     await leader.stop('SIGTERM');
-    await active(leader);
+    await rig.active(leader);
     const tookMs = performance.now() - startedAt;
     assert.ok(tookMs < 8_000, `before the lease would have run out: ${Math.round(tookMs)} ms`);
     leader.start();

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../../demo/conditions.ts';
-import type { ServerProcess } from '../../demo/server-process.ts';
 import type { VaultClient } from '../../src/client/client.ts';
 import { Rig } from './rig.ts';
 
@@ -13,22 +12,12 @@ describe('through a standby', { timeout: 120_000 }, () => {
   before(async () => {
     rig = await Rig.build(3);
     token = (await rig.startInitialised()).rootToken;
-    await (await active()).client.withToken(token).write('sys/mounts/secret', { type: 'kv-v2' });
+    await (await rig.active()).client.withToken(token).write('sys/mounts/secret', { type: 'kv-v2' });
   });
   after(() => rig[Symbol.asyncDispose]());
 
-  async function active(): Promise<ServerProcess> {
-    const { value } = await until('a leader', async () => {
-      for (const server of rig.servers.filter((candidate) => candidate.isRunning)) {
-        if ((await server.client.leader().catch(() => undefined))?.isSelf) return server;
-      }
-      return undefined;
-    });
-    return value;
-  }
-
   async function standby(): Promise<VaultClient> {
-    const leader = await active();
+    const leader = await rig.active();
     const found = rig.servers.find((server) => server !== leader && server.isRunning);
     assert.ok(found);
     return found.client.withToken(token);
@@ -40,7 +29,7 @@ describe('through a standby', { timeout: 120_000 }, () => {
     assert.equal(put['version'], 1);
     assert.deepEqual(await client.kvGet('secret', 'app/one'), { a: 'ü', n: 1 });
     assert.deepEqual(await client.kvList('secret', 'app'), ['one']);
-    const leader = (await active()).client.withToken(token);
+    const leader = (await rig.active()).client.withToken(token);
     assert.deepEqual(await leader.kvGet('secret', 'app/one'), { a: 'ü', n: 1 });
     await client.kvDelete('secret', 'app/one');
     assert.equal(await leader.kvGet('secret', 'app/one'), undefined);
@@ -70,7 +59,7 @@ describe('through a standby', { timeout: 120_000 }, () => {
     assert.equal(reply.status, 307);
     assert.equal(
       reply.headers.get('location'),
-      `${(await active()).address}/v1/secret/data/app/two?version=1`,
+      `${(await rig.active()).address}/v1/secret/data/app/two?version=1`,
     );
   });
 
@@ -80,7 +69,7 @@ describe('through a standby', { timeout: 120_000 }, () => {
     assert.equal(health.status, 429);
     assert.equal((await fetch(`${client.address}/v1/sys/health?standbyok=true`)).status, 200);
     const leader = await client.leader();
-    assert.deepEqual([leader.isSelf, leader.leaderAddress], [false, (await active()).address]);
+    assert.deepEqual([leader.isSelf, leader.leaderAddress], [false, (await rig.active()).address]);
     const { value: nodes } = await until('three members', async () => {
       const status = await client.read('sys/ha-status');
       const list = status?.data?.['nodes'] as unknown as readonly {
@@ -110,7 +99,7 @@ describe('through a standby', { timeout: 120_000 }, () => {
         );
       }
     });
-    const killed = await active();
+    const killed = await rig.active();
     await until('some writes', async () => (acknowledged.length > 20 ? true : undefined));
     await killed.stop('SIGKILL');
     const before = acknowledged.length;
@@ -119,7 +108,7 @@ describe('through a standby', { timeout: 120_000 }, () => {
     );
     stop = true;
     await Promise.all(writers);
-    const survivor = (await active()).client.withToken(token);
+    const survivor = (await rig.active()).client.withToken(token);
     const kept = new Set(await survivor.kvList('secret', 'kill'));
     assert.deepEqual(
       acknowledged.filter((path) => !kept.has(path.slice('kill/'.length))),

@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../../demo/conditions.ts';
-import type { ServerProcess } from '../../demo/server-process.ts';
 import { type Asked, Asker, tokenOf } from '../api/asker.ts';
 import { noteSecrets } from '../leaks/ledger.ts';
 import { Rig } from './rig.ts';
@@ -22,24 +21,14 @@ describe('mounts of a node that is killed', { timeout: 170_000 }, () => {
   });
   after(() => rig[Symbol.asyncDispose]());
 
-  async function active(): Promise<ServerProcess> {
-    const { value } = await until('a leader', async () => {
-      for (const server of rig.servers.filter((candidate) => candidate.isRunning)) {
-        if ((await server.client.leader().catch(() => undefined))?.isSelf) return server;
-      }
-      return undefined;
-    });
-    return value;
-  }
-
-  const leader = async () => new Asker((await active()).client.address, token);
+  const leader = async () => new Asker((await rig.active()).client.address, token);
 
   /** Sends the request, kills the active node when `ripe` says so, and gives what was heard: undefined if nothing was. */
   async function killDuring(
     request: (asker: Asker) => Promise<Asked>,
     ripe: (asked: Promise<Asked>) => Promise<unknown>,
   ): Promise<Asked | undefined> {
-    const server = await active();
+    const server = await rig.active();
     const asked = request(new Asker(server.client.address, token));
     const heard = asked.catch(() => undefined);
     await ripe(asked);

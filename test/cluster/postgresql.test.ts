@@ -1,31 +1,10 @@
-// The story once more on PostgreSQL, and what a cluster does when the database goes away under it.
+// What a cluster does when the database goes away under it.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../../demo/conditions.ts';
 import { PostgresqlServer } from '../../demo/postgresql-server.ts';
-import type { ServerProcess } from '../../demo/server-process.ts';
-import { Stage } from '../../demo/stage.ts';
-import { STORY } from '../../demo/story.ts';
-import { keepLogs, noteSecrets } from '../leaks/ledger.ts';
 import { Rig } from './rig.ts';
-
-describe('the story on PostgreSQL', { timeout: 240_000 }, () => {
-  let stage: Stage;
-  before(async () => {
-    stage = await Stage.build('postgresql');
-  });
-  after(async () => {
-    noteSecrets(stage.secrets);
-    keepLogs(stage.folder);
-    await stage.clear(false);
-  });
-  for (const step of STORY) {
-    test(`${step.number}. ${step.title}`, async (context) => {
-      for (const line of await step.run(stage, 0)) context.diagnostic(line);
-    });
-  }
-});
 
 describe('a cluster whose database comes and goes', { timeout: 120_000 }, () => {
   let database: PostgresqlServer;
@@ -35,27 +14,17 @@ describe('a cluster whose database comes and goes', { timeout: 120_000 }, () => 
     database = await PostgresqlServer.start();
     rig = await Rig.build(2, { connectionUrl: database.url, table: 'latchkey' });
     token = (await rig.startInitialised()).rootToken;
-    await (await active()).client.withToken(token).write('sys/mounts/secret', { type: 'kv-v2' });
+    await (await rig.active()).client.withToken(token).write('sys/mounts/secret', { type: 'kv-v2' });
   });
   after(async () => {
     await rig[Symbol.asyncDispose]();
     await database[Symbol.asyncDispose]();
   });
 
-  async function active(): Promise<ServerProcess> {
-    const { value } = await until('a leader', async () => {
-      for (const server of rig.servers) {
-        if ((await server.client.leader().catch(() => undefined))?.isSelf) return server;
-      }
-      return undefined;
-    });
-    return value;
-  }
-
   test('a crash of the database: nothing that was acknowledged is lost, and the cluster goes on by itself', async () => {
     const acknowledged: number[] = [];
     for (let n = 0; n < 20; n += 1) {
-      await (await active()).client.withToken(token).kvPut('secret', `n/${n}`, { n });
+      await (await rig.active()).client.withToken(token).kvPut('secret', `n/${n}`, { n });
       acknowledged.push(n);
     }
     await database.stop('SIGQUIT');
@@ -66,7 +35,7 @@ describe('a cluster whose database comes and goes', { timeout: 120_000 }, () => 
     assert.equal(status.initialized, true, 'what was last known is told');
     await database.resume();
     const { value } = await until('a leader that answers', async () => {
-      const client = (await active()).client.withToken(token);
+      const client = (await rig.active()).client.withToken(token);
       return (await client.kvGet('secret', 'n/0').catch(() => undefined)) === undefined ? undefined : client;
     });
     for (const n of acknowledged) assert.deepEqual(await value.kvGet('secret', `n/${n}`), { n });

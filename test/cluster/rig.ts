@@ -8,6 +8,7 @@ import { type Azure, startAzure } from '@latchkey/azure-emulator';
 import { until } from '../../demo/conditions.ts';
 import { choosePorts } from '../../demo/ports.ts';
 import {
+  leaderOf,
   type SealStanza,
   type ServerPlace,
   ServerProcess,
@@ -117,6 +118,24 @@ export class Rig implements AsyncDisposable {
     noteSecrets([answer.rootToken, ...answer.recoveryKeysBase64]);
     for (const server of this.servers) await this.untilUnsealed(server);
     return answer;
+  }
+
+  /** The server that leads now, once one does; other than `former`. */
+  active(former?: ServerProcess): Promise<ServerProcess> {
+    return leaderOf(this.servers.filter((server) => server !== former));
+  }
+
+  /** The active node and one that follows it, once there are both. */
+  async untilFollowed(): Promise<readonly [active: ServerProcess, standby: ServerProcess]> {
+    const { value } = await until('one active node and one that follows it', async () => {
+      const found = await Promise.all(
+        this.servers.map(async (server) => ({ server, status: (await server.client.health()).status })),
+      );
+      const active = found.find(({ status }) => status === 200)?.server;
+      const standby = found.find(({ status }) => status === 429)?.server;
+      return active && standby && ([active, standby] as const);
+    });
+    return value;
   }
 
   async untilUnsealed(server: ServerProcess): Promise<SealStatus> {

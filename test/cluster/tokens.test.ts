@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { until } from '../../demo/conditions.ts';
-import type { ServerProcess } from '../../demo/server-process.ts';
 import { Asker, authOf, tokenOf, wrapInfoOf } from '../api/asker.ts';
 import { Rig } from './rig.ts';
 
@@ -23,20 +22,10 @@ describe('tokens of a cluster', { timeout: 120_000 }, () => {
   });
   after(() => rig[Symbol.asyncDispose]());
 
-  async function active(): Promise<ServerProcess> {
-    const { value } = await until('a leader', async () => {
-      for (const server of rig.servers.filter((candidate) => candidate.isRunning)) {
-        if ((await server.client.leader().catch(() => undefined))?.isSelf) return server;
-      }
-      return undefined;
-    });
-    return value;
-  }
-
-  const atActive = async () => new Asker((await active()).client.address, token);
+  const atActive = async () => new Asker((await rig.active()).client.address, token);
 
   async function atStandby(): Promise<Asker> {
-    const leader = await active();
+    const leader = await rig.active();
     const found = rig.servers.find((server) => server !== leader && server.isRunning);
     assert.ok(found);
     return new Asker(found.client.address, token);
@@ -75,7 +64,7 @@ describe('tokens of a cluster', { timeout: 120_000 }, () => {
     const wrapped = String(wrapInfoOf(await before.get('secret/data/app', { wrapTtl: '5m' }))['token']);
     await before.as(kept).post('cubbyhole/mine', { word: 'kept' });
     assert.equal((await before.post('auth/token/revoke', { token: parent })).status, 204);
-    const killed = await active();
+    const killed = await rig.active();
     await killed.stop('SIGKILL');
 
     const next = await atActive();

@@ -2,7 +2,7 @@
 // active node killed with SIGKILL in the middle of it, again and again.
 
 import { until } from '../../demo/conditions.ts';
-import { type ServerProcess, unsealed } from '../../demo/server-process.ts';
+import { unsealed } from '../../demo/server-process.ts';
 import { VaultClient } from '../../src/client/client.ts';
 import { Rig } from '../cluster/rig.ts';
 import { Counter, Mounter, PolicyWriter, SecretWriter, Tally, type Worker } from './crew.ts';
@@ -117,7 +117,7 @@ async function killOnce(
   await until('work to go on', async () => over() ?? (progress.acknowledged >= wanted || undefined), 60_000);
   if (signal.aborted) return 0;
   await until('a standby that can take over', async () => over() ?? ((await standbys(rig)) > 0 || undefined));
-  const { value: active } = await until('a node to lead', () => leaderOf(rig));
+  const active = await rig.active();
   // Into the middle of something: a moment that no acknowledgement marks.
   await new Promise((resolve) => setTimeout(resolve, random() * 15));
   const killedAt = performance.now();
@@ -126,14 +126,6 @@ async function killOnce(
   active.start();
   await until('an acknowledgement', async () => over() ?? (progress.acknowledged > before || undefined));
   return Math.round(performance.now() - killedAt);
-}
-
-async function leaderOf(rig: Rig): Promise<ServerProcess | undefined> {
-  for (const server of rig.servers) {
-    const leader = await server.client.leader().catch(() => undefined);
-    if (leader?.isSelf) return server;
-  }
-  return undefined;
 }
 
 async function standbys(rig: Rig): Promise<number> {

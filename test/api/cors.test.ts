@@ -39,15 +39,7 @@ describe('CORS', { timeout: 60_000 }, () => {
   before(async () => {
     rig = await Rig.build(2);
     token = (await rig.startInitialised()).rootToken;
-    const { value } = await until('one active node and one that follows it', async () => {
-      const found = await Promise.all(
-        rig.servers.map(async (server) => ({ server, health: await server.client.health() })),
-      );
-      const leading = found.find(({ health }) => health.status === 200)?.server;
-      const following = found.find(({ health }) => health.status === 429)?.server;
-      return leading && following && ([leading, following] as const);
-    });
-    [active, standby] = value;
+    [active, standby] = await rig.untilFollowed();
   });
   after(() => rig[Symbol.asyncDispose]());
 

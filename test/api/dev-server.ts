@@ -13,20 +13,20 @@ export class DevServer implements AsyncDisposable {
   readonly address: string;
   readonly token = 'root';
   readonly client: VaultClient;
-  readonly #child: ChildProcess;
+  readonly process: ChildProcess;
 
   private constructor(child: ChildProcess, address: string) {
-    this.#child = child;
+    this.process = child;
     this.address = address;
     this.client = new VaultClient({ address, token: this.token });
   }
 
-  static async start(): Promise<DevServer> {
+  /** `launch` starts the program with these arguments; default: as a user does. */
+  static async start(launch: (args: string[]) => ChildProcess = launchProgram): Promise<DevServer> {
     const [pair] = await choosePorts(0);
     const listen = `127.0.0.1:${pair?.apiPort}`;
     const args = ['server', '-dev', '-dev-root-token-id=root', `-dev-listen-address=${listen}`];
-    const child = spawn(LAUNCHER, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    const server = new DevServer(child, `http://${listen}`);
+    const server = new DevServer(launch(args), `http://${listen}`);
     await until('the development server to serve secret/', async () => {
       const mount = await server.client.mountOf('secret');
       return mount.version === 2 ? true : undefined;
@@ -35,13 +35,17 @@ export class DevServer implements AsyncDisposable {
   }
 
   signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
+    this.process.kill(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return;
-    const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
+    if (this.process.exitCode !== null) return;
+    const gone = once(this.process, 'exit');
+    this.process.kill('SIGTERM');
     await gone;
   }
+}
+
+function launchProgram(args: string[]): ChildProcess {
+  return spawn(LAUNCHER, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }

@@ -1,12 +1,11 @@
 // A real development server on real HTTP, with the tap inside.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import { until } from '../../demo/conditions.ts';
-import { choosePorts } from '../../demo/ports.ts';
-import { VaultClient } from '../../src/client/client.ts';
+import type { VaultClient } from '../../src/client/client.ts';
+import { DevServer } from '../api/dev-server.ts';
 import type { TapReport } from './tap-report.ts';
 
 export type Verb = 'GET' | 'LIST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -18,39 +17,29 @@ export interface Reply {
 
 export class TappedServer implements AsyncDisposable {
   readonly root: VaultClient;
-  readonly #child: ChildProcess;
-  readonly #address: string;
+  readonly #server: DevServer;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 8 });
 
-  private constructor(child: ChildProcess, address: string) {
-    this.#child = child;
-    this.#address = address;
-    this.root = new VaultClient({ address, token: 'root' });
+  private constructor(server: DevServer) {
+    this.#server = server;
+    this.root = server.client;
   }
 
   static async start(): Promise<TappedServer> {
-    const [pair] = await choosePorts(0);
-    const listen = `127.0.0.1:${pair?.apiPort}`;
+    const tap = join(import.meta.dirname, 'route-tap.ts');
     const main = join(import.meta.dirname, '../../src/main.ts');
-    const args = ['server', '-dev', '-dev-root-token-id=root', `-dev-listen-address=${listen}`];
-    const child = fork(main, args, {
-      execArgv: [
-        '--disable-warning=ExperimentalWarning',
-        '--import',
-        join(import.meta.dirname, 'route-tap.ts'),
-      ],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
-    const server = new TappedServer(child, `http://${listen}`);
-    await until('the development server to serve secret/', async () =>
-      (await server.root.mountOf('secret')).version === 2 ? true : undefined,
+    const server = await DevServer.start((args) =>
+      fork(main, args, {
+        execArgv: ['--disable-warning=ExperimentalWarning', '--import', tap],
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      }),
     );
-    return server;
+    return new TappedServer(server);
   }
 
   async report(): Promise<TapReport> {
-    const answer = once(this.#child, 'message');
-    this.#child.send('report');
+    const answer = once(this.#server.process, 'message');
+    this.#server.process.send('report');
     return (await answer)[0] as TapReport;
   }
 
@@ -64,7 +53,7 @@ export class TappedServer implements AsyncDisposable {
     const method = verb === 'LIST' ? 'GET' : verb;
     const target = verb === 'LIST' ? `${path}/?list=true` : path;
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    const call = request(`${this.#address}/v1/${target}`, { method, headers, agent: this.#agent });
+    const call = request(`${this.#server.address}/v1/${target}`, { method, headers, agent: this.#agent });
     call.once('error', reject).once('response', (response) => {
       let text = '';
       response.setEncoding('utf8');
@@ -79,9 +68,6 @@ export class TappedServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#agent.destroy();
-    if (this.#child.exitCode !== null) return;
-    const gone = once(this.#child, 'exit');
-    this.#child.kill('SIGTERM');
-    await gone;
+    await this.#server[Symbol.asyncDispose]();
   }
 }

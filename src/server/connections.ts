@@ -43,10 +43,6 @@ export class Connections {
     return this.#closing;
   }
 
-  get size(): number {
-    return this.#open.size + this.#handshaking.size;
-  }
-
   expectHandshake(socket: Socket): void {
     const peer = peerOf(socket);
     this.#handshaking.set(peer, socket);

@@ -185,8 +185,9 @@ class Edge {
 
   #clientOf(raw: IncomingMessage): string {
     const peer = plainAddress(raw.socket.remoteAddress ?? '');
-    const lines = raw.headersDistinct['x-forwarded-for'];
-    return this.#options.forwardedFor?.clientOf(peer, lines?.join(',')) ?? peer;
+    const { forwardedFor } = this.#options;
+    if (forwardedFor === undefined) return peer;
+    return forwardedFor.clientOf(peer, raw.headersDistinct['x-forwarded-for']?.join(','));
   }
 
   /** A client that does not take its answer keeps the connection no longer than this. */

@@ -34,6 +34,9 @@ export const JSON_LIMITS: JsonLimits = {
 /** Bytes that OpenBao reckons for a token, beside what a string holds. */
 const COST = { object: 88, array: 40, string: 32, number: 24, literal: 17 };
 
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
 interface Container {
   readonly isObject: boolean;
   count: number;
@@ -106,8 +109,10 @@ function colon(open: readonly Container[], { objectEntriesMax }: JsonLimits): vo
 function readString(text: string, start: number, bytesMax: number): { end: number; bytes: number } {
   let bytes = 0;
   let at = start + 1;
-  for (; at < text.length && text[at] !== '"'; at += 1) {
-    if (text[at] !== '\\') bytes += utf8Size(text.charCodeAt(at));
+  for (; at < text.length; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (unit === QUOTE) break;
+    if (unit !== BACKSLASH) bytes += utf8Size(unit);
     else if (text[at + 1] === 'u') {
       bytes += utf8Size(Number.parseInt(text.slice(at + 2, at + 6), 16));
       at += 5;

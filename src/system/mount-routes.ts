@@ -45,7 +45,7 @@ export function mountRoutes(port: MountPort): readonly Route[] {
   ];
 }
 
-/** Every mount whose path must be told by one who asks for it. */
+/** Whoever asks must name its whole path; no longer one finds it. */
 export function findMount(port: MountPort, path: string): MountView | undefined {
   return port.list().find((mount) => mount.path === path);
 }

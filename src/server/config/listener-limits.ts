@@ -2,9 +2,8 @@
 
 import { JSON_DEPTH_MAX, REQUEST_BODY_BYTES_MAX } from '../../base/limits.ts';
 import { JSON_LIMITS, type JsonLimits } from '../json-limits.ts';
+import { PARSE_LIMITS } from '../parse.ts';
 import type { Stanza } from './stanza.ts';
-
-const TOKEN_HEADER_BYTES_MAX = 8 * 1024;
 
 /** Vault takes a negative size as no limit. Every foreign input has one here. */
 export function readRequestSize(stanza: Stanza): number {
@@ -29,7 +28,7 @@ export function readJsonLimits(stanza: Stanza): JsonLimits {
 
 /** Bytes. All headers together have a limit of their own, so that this one may be switched off. */
 export function readTokenHeaderSize(stanza: Stanza): number {
-  return readLimit(stanza, 'max_token_header_size', TOKEN_HEADER_BYTES_MAX);
+  return readLimit(stanza, 'max_token_header_size', PARSE_LIMITS.tokenHeaderBytesMax);
 }
 
 function readDepth(stanza: Stanza): number {

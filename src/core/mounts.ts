@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Engine, EngineType, View } from '../engine/engine.ts';
 import type { TtlLimits } from '../engine/lifetime.ts';
+import { deleteAll } from '../engine/pages.ts';
 import {
   AUTH_PREFIX,
   checkPath,
@@ -257,12 +258,4 @@ function noRoute(path: string): LatchkeyError {
 
 function refusal(text: string): LatchkeyError {
   return new LatchkeyError('bad_request', text);
-}
-
-/** Batch by batch: the folder of a mount may hold more than one atomic batch takes. */
-export async function deleteAll(view: View): Promise<void> {
-  for (const name of await view.list('')) {
-    if (name.endsWith('/')) await deleteAll(view.sub(name));
-    else await view.delete(name);
-  }
 }

@@ -5,6 +5,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import type { Random } from '../base/random.ts';
 import type { EngineType, Request, View } from '../engine/engine.ts';
 import type { TtlLimits } from '../engine/lifetime.ts';
+import { deleteAll, namesIn } from '../engine/pages.ts';
 import { LeaseRoom } from '../lease/lease-room.ts';
 import { type MountEntry, MountTable, newMountEntry } from '../mount/mount-table.ts';
 import { Router } from '../mount/router.ts';
@@ -27,7 +28,7 @@ import {
 } from './layout.ts';
 import { measuredView } from './measured-view.ts';
 import { limitsOf } from './mount-views.ts';
-import { deleteAll, Mounts } from './mounts.ts';
+import { Mounts } from './mounts.ts';
 import { Moves } from './moves.ts';
 import type { PresentedToken } from './steps.ts';
 import type { TenureParts } from './tenure.ts';
@@ -156,7 +157,9 @@ async function openCallers(ground: Ground, closing: AsyncDisposableStack) {
       endLeasesOf: (id) => leases.endLeasesOf(id),
       forgetLease: (id) => leases.forget(id),
       wipeCubbyhole: (cubbyhole) => deleteAll(cubbyholes.sub(`${cubbyhole}/`)),
-      cubbyholes: async () => (await cubbyholes.list('')).map((folder) => folder.replace(/\/$/, '')),
+      async *cubbyholes() {
+        for await (const folder of namesIn(cubbyholes, '')) yield folder.replace(/\/$/, '');
+      },
     },
     trackLease: (lease) => leases.track(lease),
     limits,

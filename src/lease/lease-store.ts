@@ -6,6 +6,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import { isObject, type JsonObject, parseJson } from '../base/json.ts';
 import { JSON_DEPTH_MAX, STORAGE_KEY_BYTES_MAX } from '../base/limits.ts';
 import type { View, ViewChange } from '../engine/engine.ts';
+import { namesIn, pathsBelow } from '../engine/pages.ts';
 
 /** A lease, format 1. Times in milliseconds since the epoch, lengths in seconds; 0 is never or none. */
 export interface Lease {
@@ -31,7 +32,6 @@ export interface Lease {
 
 const ID = 'id/';
 const TOKEN = 'token/';
-const PAGE = 1_000;
 /** What an engine keeps may be as deep as a request; the record lies around it. */
 const RECORD_DEPTH_MAX = JSON_DEPTH_MAX + 8;
 /** The storage's longest key, less what lies before the id in it. */
@@ -79,15 +79,12 @@ export class LeaseStore {
 
   /** Every id below `prefix` (empty, or ending in `/`), page by page, however deep. */
   async *below(prefix: string): AsyncGenerator<string> {
-    for await (const name of pages(this.#view, `${ID}${prefix}`)) {
-      if (name.endsWith('/')) yield* this.below(`${prefix}${name}`);
-      else yield `${prefix}${name}`;
-    }
+    for await (const path of pathsBelow(this.#view, `${ID}${prefix}`)) yield `${prefix}${path}`;
   }
 
   /** Ids of the secrets that a token was given. */
   async *ofToken(tokenId: string): AsyncGenerator<string> {
-    for await (const name of pages(this.#view, `${TOKEN}${tokenId}/`)) {
+    for await (const name of namesIn(this.#view, `${TOKEN}${tokenId}/`)) {
       const bytes = await this.#view.get(`${TOKEN}${tokenId}/${name}`);
       const value = bytes === undefined ? undefined : parseJson(fromUtf8(bytes));
       if (isObject(value) && typeof value['id'] === 'string') yield value['id'];
@@ -122,14 +119,4 @@ function isLeaseId(id: string): boolean {
 function indexOf(lease: Lease): string | undefined {
   if (lease.kind === 'token' || lease.tokenId === '') return undefined;
   return `${TOKEN}${lease.tokenId}/${createHash('sha256').update(lease.id).digest('hex')}`;
-}
-
-async function* pages(view: View, folder: string): AsyncGenerator<string> {
-  let after: string | undefined;
-  for (;;) {
-    const names = await view.list(folder, after === undefined ? { limit: PAGE } : { after, limit: PAGE });
-    yield* names;
-    after = names.at(-1);
-    if (after === undefined || names.length < PAGE) return;
-  }
 }

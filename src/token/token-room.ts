@@ -268,7 +268,8 @@ export class TokenRoom {
   async tidy(): Promise<void> {
     await this.#tree.resume();
     // Before the tokens are looked at: a cubbyhole that is there now, and has no token then, has lost it.
-    const cubbyholes = new Set(await this.#parts.belongings.cubbyholes());
+    const cubbyholes = new Set<string>();
+    for await (const cubbyhole of this.#parts.belongings.cubbyholes()) cubbyholes.add(cubbyhole);
     for await (const id of this.store.ids()) {
       const entry = (await this.store.lookupId(id))?.entry;
       if (entry === undefined) continue;

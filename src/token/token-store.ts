@@ -6,6 +6,7 @@ import { LatchkeyError } from '../base/errors.ts';
 import { isObject, parseJson } from '../base/json.ts';
 import { base62, type Random } from '../base/random.ts';
 import type { View, ViewChange } from '../engine/engine.ts';
+import { namesIn, PAGE } from '../engine/pages.ts';
 import { encodeEntry, type KnownToken, parseEntry, type TokenEntry, UNLIMITED } from './token-entry.ts';
 
 export interface IssuedToken extends KnownToken {
@@ -24,8 +25,6 @@ const ENDING = 'ending/';
 const TOKEN_RANDOM_CHARACTERS = 24;
 /** A batch token carries its entry; a service token that a root token chose may be as long. */
 export const TOKEN_CHARACTERS_MAX = 8_000;
-/** Names per page of a list. */
-const PAGE = 1_000;
 
 /** `alone`: its children live on as orphans. */
 export type EndingKind = 'tree' | 'alone';
@@ -130,7 +129,7 @@ export class TokenStore implements Disposable {
   /** Revocations that have begun and not ended. */
   async endings(): Promise<ReadonlyMap<string, EndingKind>> {
     const found = new Map<string, EndingKind>();
-    for await (const id of pages(this.#view, ENDING)) {
+    for await (const id of namesIn(this.#view, ENDING)) {
       const record = await readObject(this.#view, `${ENDING}${id}`);
       if (record !== undefined) found.set(id, record['kind'] === 'alone' ? 'alone' : 'tree');
     }
@@ -169,12 +168,12 @@ export class TokenStore implements Disposable {
   }
 
   ids(): AsyncGenerator<string> {
-    return pages(this.#view, ID);
+    return namesIn(this.#view, ID);
   }
 
   /** Of every token, page by page. */
   async *accessors(): AsyncGenerator<string> {
-    for await (const name of pages(this.#view, ACCESSOR)) {
+    for await (const name of namesIn(this.#view, ACCESSOR)) {
       const id = await this.#accessorTarget(name);
       const known = id === undefined ? undefined : await this.lookupId(id);
       if (known !== undefined) yield known.entry.accessor;
@@ -184,14 +183,14 @@ export class TokenStore implements Disposable {
   /** Removes accessors and children's indexes whose token is gone; how many. */
   async dropDangling(): Promise<number> {
     let dropped = 0;
-    for await (const name of pages(this.#view, ACCESSOR)) {
+    for await (const name of namesIn(this.#view, ACCESSOR)) {
       const id = await this.#accessorTarget(name);
       if (id !== undefined && (await this.#has(id))) continue;
       await this.#view.delete(`${ACCESSOR}${name}`);
       dropped += 1;
     }
-    for await (const folder of pages(this.#view, PARENT)) {
-      for await (const child of pages(this.#view, `${PARENT}${folder}`)) {
+    for await (const folder of namesIn(this.#view, PARENT)) {
+      for await (const child of namesIn(this.#view, `${PARENT}${folder}`)) {
         if (await this.#has(child)) continue;
         await this.#view.delete(`${PARENT}${folder}${child}`);
         dropped += 1;
@@ -251,15 +250,4 @@ async function readObject(view: View, path: string) {
   const bytes = await view.get(path);
   const value = bytes === undefined ? undefined : parseJson(fromUtf8(bytes));
   return isObject(value) ? value : undefined;
-}
-
-/** Every name of a folder, while records come and go. */
-async function* pages(view: View, folder: string): AsyncGenerator<string> {
-  let after: string | undefined;
-  for (;;) {
-    const names = await view.list(folder, after === undefined ? { limit: PAGE } : { after, limit: PAGE });
-    yield* names;
-    after = names.at(-1);
-    if (after === undefined || names.length < PAGE) return;
-  }
 }

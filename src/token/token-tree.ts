@@ -13,7 +13,7 @@ export interface Belongings {
   forgetLease(leaseId: string): Promise<void>;
   wipeCubbyhole(cubbyhole: string): Promise<void>;
   /** Names of all cubbyholes that hold something. */
-  cubbyholes(): Promise<readonly string[]>;
+  cubbyholes(): AsyncIterable<string>;
 }
 
 /** Children that are ended at the same time, per level of the tree. */

@@ -42,6 +42,11 @@ test('the longest mount answers, and nothing answers beside a mount', () => {
   assert.deepEqual(found('a/x'), ['a/', 'x']);
   assert.deepEqual(found('a/b/x/y'), ['a/b/', 'x/y']);
   assert.deepEqual(found('a/b'), ['a/b/', '']);
+  assert.deepEqual(found(`a/b${'/a/b'.repeat(1_000)}`), ['a/b/', 'a/b/'.repeat(1_000).slice(0, -1)]);
+  assert.deepEqual(found(`a${'/a'.repeat(2_000)}/`), ['a/', 'a/'.repeat(2_000)]);
+  assert.equal(found('b/a'.repeat(1_000)), undefined);
+  for (const path of ['/', '//', '/a', '/a/b/', 'b']) assert.equal(found(path), undefined);
+  assert.equal(found('/a/x'), undefined);
   assert.equal(found('ab/x'), undefined);
   assert.equal(found(''), undefined);
   router.unmount('a/b/');

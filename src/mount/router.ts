@@ -14,10 +14,13 @@ export interface Found {
 
 export class Router {
   readonly #mounts = new Map<string, Mounted>();
+  /** Characters of the longest path that was ever mounted. */
+  #longest = 1;
 
   mount(entry: MountEntry, engine: Engine): Mounted {
     const mounted = new Mounted(entry, engine);
     this.#mounts.set(entry.path, mounted);
+    this.#longest = Math.max(this.#longest, entry.path.length);
     return mounted;
   }
 
@@ -37,20 +40,17 @@ export class Router {
   }
 
   find(path: string): Found | undefined {
-    for (const prefix of prefixesOf(path)) {
-      const mounted = this.#mounts.get(prefix);
+    const whole = path.endsWith('/') ? path : `${path}/`;
+    // `a/b/c` is looked for at `a/b/c/`, `a/b/`, `a/`. A path that nobody has authenticated may have thousands of segments:
+    // no prefix is built that is longer than every mount.
+    let end = whole.length;
+    if (end > this.#longest) end = whole.lastIndexOf('/', this.#longest - 1) + 1;
+    for (; end > 1; end = whole.lastIndexOf('/', end - 2) + 1) {
+      const mounted = this.#mounts.get(whole.slice(0, end));
       if (mounted === undefined) continue;
-      const rest = path.slice(prefix.length);
+      const rest = path.slice(end);
       return { mounted, path: rest, match: mounted.routes.match(rest) };
     }
     return undefined;
-  }
-}
-
-/** `a/b/c` gives `a/b/c/`, `a/b/`, `a/`. */
-function* prefixesOf(path: string): Generator<string> {
-  const segments = path.split('/').filter((segment) => segment !== '');
-  for (let count = segments.length; count > 0; count -= 1) {
-    yield `${segments.slice(0, count).join('/')}/`;
   }
 }

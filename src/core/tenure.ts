@@ -11,7 +11,7 @@ import type { Logger } from '../base/log.ts';
 import type { Metrics } from '../base/metrics.ts';
 import type { Random } from '../base/random.ts';
 import { LATCHKEY_VERSION, RELEASE_DATE } from '../base/version.ts';
-import type { EngineType, Request } from '../engine/engine.ts';
+import type { EngineType } from '../engine/engine.ts';
 import type { TtlLimits } from '../engine/lifetime.ts';
 import type { Leadership } from '../storage/election.ts';
 import type { MemberView, NodePort } from '../system/ports.ts';
@@ -21,7 +21,7 @@ import { CORE_PREFIX } from './layout.ts';
 import { runPipeline } from './pipeline.ts';
 import { createRecoveryKey } from './recovery.ts';
 import { openRooms, type Rooms } from './rooms.ts';
-import type { PipelineParts, PresentedToken } from './steps.ts';
+import type { PipelineParts } from './steps.ts';
 import { UsageMetrics } from './usage-metrics.ts';
 import { noteVersion } from './version-history.ts';
 
@@ -54,12 +54,14 @@ export class Tenure implements AsyncDisposable {
   readonly #parts: TenureParts;
   readonly #closing: AsyncDisposableStack;
   readonly #rooms: Rooms;
+  readonly #pipeline: PipelineParts;
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
   private constructor(parts: TenureParts, rooms: Rooms, closing: AsyncDisposableStack) {
     this.#parts = parts;
     this.#rooms = rooms;
+    this.#pipeline = pipelineOf(parts, rooms);
     this.#closing = closing;
     this.since = parts.clock.now();
   }
@@ -83,18 +85,7 @@ export class Tenure implements AsyncDisposable {
   async run(call: Call): Promise<Answer> {
     if (this.#ended.signal.aborted)
       throw new LatchkeyError('no_active_node', 'this node has just stopped leading');
-    const { used, callTokens, ...rooms } = this.#rooms;
-    const { leadership, clock, metrics } = this.#parts;
-    const parts: PipelineParts = {
-      ...rooms,
-      clock,
-      metrics,
-      markUsed: () => used.set(),
-      rememberToken: (request: Request, presented: PresentedToken) => void callTokens.set(request, presented),
-      holds: () => leadership.holds(),
-      signal: leadership.lost,
-    };
-    const running = runPipeline(parts, call);
+    const running = runPipeline(this.#pipeline, call);
     this.#running.add(running);
     try {
       return await running;
@@ -144,6 +135,21 @@ export class Tenure implements AsyncDisposable {
       log.error('something did not close in good order when the tenure ended', { error: String(error) });
     }
   }
+}
+
+function pipelineOf(
+  { leadership, clock, metrics }: TenureParts,
+  { used, callTokens, ...rooms }: Rooms,
+): PipelineParts {
+  return {
+    ...rooms,
+    clock,
+    metrics,
+    markUsed: () => used.set(),
+    rememberToken: (request, presented) => void callTokens.set(request, presented),
+    holds: () => leadership.holds(),
+    signal: leadership.lost,
+  };
 }
 
 function usageOf(parts: TenureParts, { tokens, leases }: Rooms): UsageMetrics {

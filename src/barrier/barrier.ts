@@ -108,9 +108,7 @@ export class Barrier implements Records {
    */
   encrypt(key: string, value: Uint8Array): Change {
     const { keyring } = this.#opened();
-    // A mount's view can never come here; whoever does would lock the cluster out of its own data.
-    if (key === KEYRING_KEY)
-      throw new LatchkeyError('internal', 'the keyring is not a record of the barrier');
+    assertNotKeyring(key);
     const sizeMax = this.#storage.limits.valueBytesMax - RECORD_OVERHEAD_BYTES;
     if (value.byteLength > sizeMax) {
       throw new LatchkeyError(

@@ -5,7 +5,6 @@
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
@@ -66,52 +65,17 @@ async function furnish(local: LocalAzure) {
   await local.assignRole('Key Vault Crypto Officer', identity.principalId, vault.id);
   const { hostname: host, port } = new URL(vault.vaultUri);
   const ca = await readFile(local.addresses.caFile, 'utf8');
-  const site: Site = { host, port: Number(port), ca, token: await tokenOf(local, identity.clientId) };
-  await ask(site, 'PUT', '/secrets/hello', { value: 'w'.repeat(44) });
-  const { key } = await ask(site, 'POST', '/keys/unseal/create', { kty: 'RSA', key_size: 2048 });
-  const versionPath = new URL((key as { kid: string }).kid).pathname;
-  const plain = Buffer.alloc(32, 7).toString('base64url');
-  const wrapped = await ask(site, 'POST', `${versionPath}/wrapkey`, { alg: 'RSA-OAEP-256', value: plain });
-  return { site, versionPath, blob: String(wrapped['value']) };
-}
-
-async function tokenOf({ addresses }: LocalAzure, clientId: string): Promise<string> {
-  const query = new URLSearchParams({
-    'api-version': '2018-02-01',
-    resource: addresses.keyVaultAudience,
-    client_id: clientId,
+  const token = await local.identityToken(identity.clientId);
+  const site: Site = { host, port: Number(port), ca, token };
+  await local.askVault('PUT', `${vault.vaultUri}/secrets/hello`, token, { value: 'w'.repeat(44) });
+  const { key } = await local.askVault('POST', `${vault.vaultUri}/keys/unseal/create`, token, {
+    kty: 'RSA',
+    key_size: 2048,
   });
-  const answer = await fetch(`${addresses.imdsUrl}/metadata/identity/oauth2/token?${query}`, {
-    headers: { Metadata: 'true' },
-  });
-  return ((await answer.json()) as { access_token: string }).access_token;
-}
-
-function ask(
-  { host, port, ca, token }: Site,
-  method: string,
-  path: string,
-  body: unknown,
-): Promise<Record<string, unknown>> {
-  const { promise, resolve, reject } = Promise.withResolvers<Record<string, unknown>>();
-  const headers = {
-    host: `${host}:${port}`,
-    authorization: `Bearer ${token}`,
-    'content-type': 'application/json',
-  };
-  const call = request(
-    { host: '127.0.0.1', port, servername: host, ca, method, path: `${path}?api-version=7.5`, headers },
-    async (reply) => {
-      const pieces: Buffer[] = [];
-      for await (const piece of reply) pieces.push(piece as Buffer);
-      const text = Buffer.concat(pieces).toString();
-      if (reply.statusCode === 200) resolve(JSON.parse(text) as Record<string, unknown>);
-      else reject(new Error(`${method} ${path} gave ${reply.statusCode}: ${text}`));
-    },
-  );
-  call.on('error', reject);
-  call.end(JSON.stringify(body));
-  return promise;
+  const { kid } = key as { kid: string };
+  const value = Buffer.alloc(32, 7).toString('base64url');
+  const wrapped = await local.askVault('POST', `${kid}/wrapkey`, token, { alg: 'RSA-OAEP-256', value });
+  return { site, versionPath: new URL(kid).pathname, blob: String(wrapped['value']) };
 }
 
 async function loaded(site: Site, connections: number, method: string, path: string, body = '') {

@@ -178,14 +178,8 @@ export class LocalAzure {
   /** `az keyvault key create …`, by whoever is logged in: that takes a role on the vault's data. */
   async createKey(vaultUri: string, name: string): Promise<void> {
     const token = await this.#tokenFor(this.addresses.keyVaultAudience);
-    const body = JSON.stringify({ kty: 'RSA', key_size: 2048, key_ops: ['wrapKey', 'unwrapKey'] });
-    await this.#call(
-      'POST',
-      `${vaultUri}/keys/${name}/create?api-version=7.5`,
-      body,
-      'application/json',
-      token,
-    );
+    const body = { kty: 'RSA', key_size: 2048, key_ops: ['wrapKey', 'unwrapKey'] };
+    await this.askVault('POST', `${vaultUri}/keys/${name}/create`, token, body);
   }
 
   /** `az ad sp create-for-rbac …`; that is Graph on Azure, and the admin port here. */
@@ -220,18 +214,29 @@ export class LocalAzure {
 
   /** Names of the secrets of a vault, asked for as the identity would: a token from IMDS, then Key Vault. */
   async secretNames(vaultUri: string, clientId: string): Promise<readonly string[]> {
+    const token = await this.identityToken(clientId);
+    const answer = await this.askVault('GET', `${vaultUri}/secrets`, token);
+    const items = answer['value'] as readonly { id: string }[];
+    return items.map((item) => new URL(item.id).pathname.split('/')[2] ?? '');
+  }
+
+  /** From IMDS, for Key Vault. */
+  async identityToken(clientId: string): Promise<string> {
     const query = new URLSearchParams({
       'api-version': '2018-02-01',
       resource: this.addresses.keyVaultAudience,
       client_id: clientId,
     });
-    const imds = await fetch(`${this.addresses.imdsUrl}/metadata/identity/oauth2/token?${query}`, {
+    const answer = await fetch(`${this.addresses.imdsUrl}/metadata/identity/oauth2/token?${query}`, {
       headers: { Metadata: 'true' },
     });
-    const token = ((await imds.json()) as { access_token: string }).access_token;
-    const answer = await this.#call('GET', `${vaultUri}/secrets?api-version=7.5`, undefined, '', token);
-    const items = answer['value'] as readonly { id: string }[];
-    return items.map((item) => new URL(item.id).pathname.split('/')[2] ?? '');
+    return ((await answer.json()) as { access_token: string }).access_token;
+  }
+
+  /** One call of Key Vault's own API. */
+  askVault(method: string, url: string, token: string, body?: unknown): Promise<Record<string, unknown>> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return this.#call(method, `${url}?api-version=7.5`, text, 'application/json', token);
   }
 
   /** What belongs to Graph or to a cluster is not in ARM; the emulator does it at its admin port. */

@@ -17,6 +17,11 @@ const RSA_BITS_MIN = 2_048;
 const RSA_BITS_MAX = 16_384;
 const CURVES: readonly (string | undefined)[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 
+/** One key a text: of what stands behind the first in a text, nothing is read. */
+export function pemsOf(given: readonly string[] = []): readonly string[] {
+  return given.map((pem) => pem.trim()).filter((pem) => pem !== '');
+}
+
 /** A key (RFC 7468 `PUBLIC KEY` or PKCS #1) or the key of a certificate. Undefined if it is neither, or too weak. */
 export function publicKeyOfPem(pem: string): VerificationKey | undefined {
   // A private key would be taken too, and its public half used: it has no business being here.

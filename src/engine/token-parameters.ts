@@ -56,6 +56,7 @@ export const OLD_TOKEN_FIELDS = {
 } as const;
 
 export type OldName = keyof typeof OLD_TOKEN_FIELDS;
+export const OLD_NAMES = Object.keys(OLD_TOKEN_FIELDS) as OldName[];
 type Given = FieldsOf<typeof TOKEN_FIELDS>;
 
 export const NO_TOKEN_PARAMETERS: TokenParameters = {

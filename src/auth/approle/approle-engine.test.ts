@@ -325,6 +325,8 @@ test('what is stored and cannot be read lets nobody in', async () => {
         view.records.set(path, Buffer.from(JSON.stringify({ ...members, [name]: { foreign: 1 } })));
         await refusal(login(secret), 'storage_corrupt');
       }
+      view.records.set(path, bytes.subarray(0, -1));
+      await refusal(login(secret), 'storage_corrupt');
     }
     view.records.set(path, bytes);
   }

@@ -1,8 +1,6 @@
 // The roles of one approle mount: `role/<name>`, one record each, format 1, and an index from role ids to names.
 
-import { fromUtf8, utf8 } from '../../base/bytes.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isObject, type JsonObject, type JsonValue, parseJson } from '../../base/json.ts';
 import { KeyLock } from '../../base/key-lock.ts';
 import type { View, ViewChange } from '../../engine/engine.ts';
 import {
@@ -10,6 +8,8 @@ import {
   encodeTokenParameters,
   type TokenParameters,
 } from '../../engine/token-parameters.ts';
+import { isRoleName } from '../role-records.ts';
+import { corruptRecord, decodeRecord, encodeRecord, isTexts } from '../stored-record.ts';
 import type { Hasher } from './hasher.ts';
 
 export interface Role {
@@ -30,18 +30,16 @@ export interface Role {
 
 const FOLDER = 'role/';
 const INDEX = 'role-id/';
-const NAME_CHARACTERS_MAX = 256;
 
-/** Names are letters, digits and `_ . -`, begin and end with a letter or digit, and are the same in capitals. */
+/** As it is kept: names are the same in capitals. */
 export function roleName(given: string): string {
-  const name = given.toLowerCase();
-  if (!/^\w([\w.-]*\w)?$/.test(name) || name.length > NAME_CHARACTERS_MAX) {
+  if (!isRoleName(given)) {
     throw new LatchkeyError(
       'bad_request',
       'a role name is made of letters, digits, and the characters _ . - inside',
     );
   }
-  return name;
+  return given.toLowerCase();
 }
 
 export class Roles {
@@ -64,9 +62,8 @@ export class Roles {
   async findByRoleId(roleId: string): Promise<{ readonly name: string; readonly role: Role } | undefined> {
     const bytes = await this.#view.get(await this.#indexOf(roleId));
     if (bytes === undefined) return undefined;
-    const value = parseJson(fromUtf8(bytes));
-    const name = isObject(value) && value['format'] === 1 ? value['role'] : undefined;
-    if (typeof name !== 'string') throw foreign();
+    const { role: name } = decodeRecord(bytes);
+    if (typeof name !== 'string') throw corruptRecord('an entry for a role id');
     const role = await this.find(name);
     return role === undefined || role.roleId !== roleId ? undefined : { name, role };
   }
@@ -86,7 +83,7 @@ export class Roles {
       await this.#lock.run(index, async () => {
         const other = await this.findByRoleId(after.roleId);
         if (other !== undefined) throw new LatchkeyError('bad_request', 'role_id already in use');
-        const entry = utf8(JSON.stringify({ format: 1, role: name }));
+        const entry = encodeRecord({ role: name });
         const changes: ViewChange[] = [put, { kind: 'put', path: index, value: entry }];
         if (before !== undefined) changes.push({ kind: 'delete', path: await this.#indexOf(before.roleId) });
         await this.#view.write(changes);
@@ -118,18 +115,15 @@ export class Roles {
 }
 
 function encode({ token, secretIdBoundCidrs, ...rest }: Role): Uint8Array {
-  const record: JsonObject = {
-    format: 1,
+  return encodeRecord({
     ...rest,
     secretIdBoundCidrs: [...secretIdBoundCidrs],
     token: encodeTokenParameters(token),
-  };
-  return utf8(JSON.stringify(record));
+  });
 }
 
 function decode(bytes: Uint8Array): Role {
-  const value = parseJson(fromUtf8(bytes));
-  if (!isObject(value) || value['format'] !== 1) throw foreign();
+  const value = decodeRecord(bytes);
   const { generation, roleId, bindSecretId, secretIdBoundCidrs: cidrs } = value;
   const { secretIdNumUses, secretIdTtlSeconds, localSecretIds, token } = value;
   if (typeof generation !== 'string' || typeof roleId !== 'string') throw foreign();
@@ -143,10 +137,6 @@ function decode(bytes: Uint8Array): Role {
   };
 }
 
-export function isTexts(value: JsonValue | undefined): value is string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
-}
-
 function foreign(): LatchkeyError {
-  return new LatchkeyError('storage_corrupt', 'a stored role has a format that this version does not know');
+  return corruptRecord('a role of approle');
 }

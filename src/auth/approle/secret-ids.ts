@@ -1,14 +1,14 @@
 // The secret ids of one approle mount, under the HMAC of each: `secret/<role's generation>/<hmac>`, format 1, and beside
 // it `accessor/<generation>/<hmac of the accessor>`. Both come and go in one batch.
 
-import { fromUtf8, utf8 } from '../../base/bytes.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { LatchkeyError } from '../../base/errors.ts';
-import { isObject, type JsonObject, parseJson } from '../../base/json.ts';
+import { isObject, type JsonObject } from '../../base/json.ts';
 import { KeyLock } from '../../base/key-lock.ts';
 import type { View } from '../../engine/engine.ts';
+import { corruptRecord, decodeRecord, encodeRecord, isTexts } from '../stored-record.ts';
 import type { Hasher } from './hasher.ts';
-import { isTexts, type Role } from './roles.ts';
+import type { Role } from './roles.ts';
 
 /** Times in milliseconds since the epoch. */
 export interface SecretId {
@@ -54,7 +54,7 @@ export class SecretIds {
         {
           kind: 'put',
           path: await this.#accessorPath(generation, secret.accessor),
-          value: utf8(JSON.stringify({ format: 1, secret: hmac })),
+          value: encodeRecord({ secret: hmac }),
         },
       ]);
     });
@@ -172,8 +172,7 @@ export class SecretIds {
   async #secretOf(generation: string, accessor: string): Promise<string | undefined> {
     const bytes = await this.#view.get(await this.#accessorPath(generation, accessor));
     if (bytes === undefined) return undefined;
-    const value = parseJson(fromUtf8(bytes));
-    const hmac = isObject(value) && value['format'] === 1 ? value['secret'] : undefined;
+    const { secret: hmac } = decodeRecord(bytes);
     if (typeof hmac !== 'string') throw foreign();
     return hmac;
   }
@@ -206,19 +205,16 @@ function secretPath(generation: string, hmac: string): string {
 }
 
 function encode({ metadata, cidrs, tokenCidrs, ...rest }: SecretId): Uint8Array {
-  const record: JsonObject = {
-    format: 1,
+  return encodeRecord({
     ...rest,
     metadata: { ...metadata },
     cidrs: [...cidrs],
     tokenCidrs: [...tokenCidrs],
-  };
-  return utf8(JSON.stringify(record));
+  });
 }
 
 function decode(bytes: Uint8Array): SecretId {
-  const value = parseJson(fromUtf8(bytes));
-  if (!isObject(value) || value['format'] !== 1) throw foreign();
+  const value = decodeRecord(bytes);
   const { accessor, metadata, cidrs, tokenCidrs, ...rest } = value;
   const counts = ['numUses', 'ttlSeconds', 'createdAt', 'updatedAt', 'expiresAt'];
   if (!counts.every((name) => Number.isSafeInteger(rest[name]))) throw foreign();
@@ -228,8 +224,5 @@ function decode(bytes: Uint8Array): SecretId {
 }
 
 function foreign(): LatchkeyError {
-  return new LatchkeyError(
-    'storage_corrupt',
-    'a stored secret id has a format that this version does not know',
-  );
+  return corruptRecord('a secret id');
 }

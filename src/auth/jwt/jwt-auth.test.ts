@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { until } from '../../../demo/conditions.ts';
 import { makeAuthority } from '../../../test/auth/authority.ts';
@@ -657,6 +658,23 @@ test('a renewal wants the role to be there still, and takes its limits as they a
   const gone = mount.engine.renewLogin?.(renewData);
   assert.ok(gone);
   assert.equal((await refusal(gone, 'bad_request')).message, 'role app does not exist during renewal');
+});
+
+test('a role that is deleted while it is changed does not come back', async () => {
+  const view = new MemoryView();
+  await using bench = await openEngine(jwtAuth, view);
+  await bench.ask('update', 'role/app', ROLE);
+  const put = view.put.bind(view);
+  let deleted: Promise<unknown> | undefined;
+  view.put = async (path, value) => {
+    deleted = bench.ask('delete', 'role/app');
+    // Time enough for the deletion to come first, if nothing held it back.
+    await setImmediate();
+    await put(path, value);
+  };
+  await bench.ask('update', 'role/app', { token_ttl: '1h' });
+  await deleted;
+  await refusal(bench.ask('read', 'role/app'), 'not_found');
 });
 
 test('records of format 1 are read for ever', async () => {

@@ -11,9 +11,10 @@ import type {
   LoginGrant,
   Request,
   Response,
+  Route,
 } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
-import { renewalTermsOf, tokenGrantOf } from '../../engine/token-parameters.ts';
+import { tokenGrantOf } from '../../engine/token-parameters.ts';
 import { audiencesOf, claimFault } from '../registered-claims.ts';
 import { RoleRecords, warningsAbout } from '../role-records.ts';
 import { ALGORITHMS, isSignedBy, readToken, TokenFault } from '../signed-token.ts';
@@ -29,7 +30,7 @@ import {
   NO_BROWSER,
   saveConfig,
 } from './jwt-config.ts';
-import { describeRole, type JwtRole, ROLE_FIELDS, roleForm, roleWith } from './jwt-role.ts';
+import { type JwtRole, roleForm } from './jwt-role.ts';
 import { type KeySource, keySourceOf } from './key-source.ts';
 
 /** Of one call for a discovery document or a key set; key sets of a hundred keys are some 100 KiB. */
@@ -48,48 +49,7 @@ export function jwtAuthWithin(limits: WebLimits): EngineType {
 }
 
 class JwtAuth implements Engine {
-  readonly routes = [
-    {
-      pattern: 'config',
-      operations: {
-        read: () => this.#readConfig(),
-        update: (request: Request) => this.#writeConfig(request),
-      },
-      fields: CONFIG_FIELDS,
-      help: 'Where the keys come from that sign tokens, and what holds for all roles.',
-    },
-    {
-      pattern: 'role',
-      operations: { list: () => this.#roles.list() },
-      help: 'Lists the roles.',
-    },
-    {
-      pattern: 'role/{name}',
-      operations: {
-        read: (request: Request) => this.#readRole(request),
-        create: (request: Request) => this.#writeRole(request),
-        update: (request: Request) => this.#writeRole(request),
-        delete: (request: Request) => this.#roles.remove(nameOf(request)),
-      },
-      exists: async (request: Request) => (await this.#roles.find(nameOf(request))) !== undefined,
-      fields: ROLE_FIELDS,
-      help: 'A role: which tokens may log in, and what they get.',
-    },
-    {
-      pattern: 'login',
-      operations: { update: (request: Request) => this.#login(request) },
-      fields: LOGIN_FIELDS,
-      access: 'open',
-      help: 'Logs in with a signed token.',
-    },
-    {
-      pattern: 'oidc/{step*}',
-      operations: { read: refuseBrowser, update: refuseBrowser },
-      access: 'open',
-      help: 'Logins through a browser, which are not there.',
-    },
-  ] as const;
-
+  readonly routes: readonly Route[];
   readonly #context: EngineContext;
   readonly #roles: RoleRecords<JwtRole>;
   readonly #web: WebCaller;
@@ -101,6 +61,31 @@ class JwtAuth implements Engine {
     this.#context = context;
     this.#web = new WebCaller(limits);
     this.#roles = new RoleRecords(context.view, roleForm);
+    this.routes = [
+      {
+        pattern: 'config',
+        operations: {
+          read: () => this.#readConfig(),
+          update: (request) => this.#writeConfig(request),
+        },
+        fields: CONFIG_FIELDS,
+        help: 'Where the keys come from that sign tokens, and what holds for all roles.',
+      },
+      ...this.#roles.routes,
+      {
+        pattern: 'login',
+        operations: { update: (request) => this.#login(request) },
+        fields: LOGIN_FIELDS,
+        access: 'open',
+        help: 'Logs in with a signed token.',
+      },
+      {
+        pattern: 'oidc/{step*}',
+        operations: { read: refuseBrowser, update: refuseBrowser },
+        access: 'open',
+        help: 'Logins through a browser, which are not there.',
+      },
+    ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,11 +93,8 @@ class JwtAuth implements Engine {
     this.#web[Symbol.dispose]();
   }
 
-  async renewLogin(renewData: JsonObject): Promise<Partial<LoginGrant>> {
-    const name = String(renewData['role']);
-    const role = await this.#roles.find(name);
-    if (role === undefined) throw refusal(`role ${name} does not exist during renewal`);
-    return renewalTermsOf(role.token);
+  renewLogin(renewData: JsonObject): Promise<Partial<LoginGrant>> {
+    return this.#roles.renewLogin(renewData);
   }
 
   async #readConfig(): Promise<Response> {
@@ -138,17 +120,6 @@ class JwtAuth implements Engine {
     const { warnings = [] } = warningsAbout(request.input, CONFIG_FIELDS);
     const all = count === 0 ? [...warnings, NO_KEYS] : warnings;
     return all.length === 0 ? {} : { warnings: all };
-  }
-
-  async #readRole(request: Request): Promise<Response> {
-    const role = await this.#roles.find(nameOf(request));
-    if (role === undefined) throw new LatchkeyError('not_found', 'no such role');
-    return { data: describeRole(role) };
-  }
-
-  async #writeRole(request: Request): Promise<Response> {
-    await this.#roles.change(nameOf(request), (before) => roleWith(before, request.input));
-    return warningsAbout(request.input, ROLE_FIELDS);
   }
 
   async #login(request: Request): Promise<Response> {
@@ -246,10 +217,6 @@ function grantOf(name: string, role: JwtRole, claims: JsonObject, remoteAddress:
     metadata,
     renewData: { role: name },
   };
-}
-
-function nameOf(request: Request): string {
-  return request.params['name'] ?? '';
 }
 
 async function refuseBrowser(): Promise<Response> {

@@ -5,9 +5,9 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
 import type { View } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
-import { isCertificates, KEYS_MAX, publicKeyOfPem } from '../public-keys.ts';
-import { corruptRecord, decodeRecord, encodeRecord } from '../role-records.ts';
+import { isCertificates, KEYS_MAX, pemsOf, publicKeyOfPem } from '../public-keys.ts';
 import { ALGORITHMS } from '../signed-token.ts';
+import { corruptRecord, decodeRecord, encodeRecord, isTexts } from '../stored-record.ts';
 import { serviceUrl } from '../web-caller.ts';
 
 /** One of the first three is set. Empty strings are "not set". */
@@ -56,7 +56,7 @@ export function configOf(input: JsonObject, before: JwtConfig | undefined): JwtC
   const config: JwtConfig = {
     discoveryUrl,
     jwksUrl: given.jwks_url ?? '',
-    publicKeys: pemsOf(given.jwt_validation_pubkeys ?? []),
+    publicKeys: pemsOf(given.jwt_validation_pubkeys),
     discoveryCaPem: given.oidc_discovery_ca_pem ?? '',
     jwksCaPem: given.jwks_ca_pem ?? '',
     boundIssuer: given.bound_issuer ?? '',
@@ -92,11 +92,6 @@ function assertOneSource(config: JwtConfig): void {
         '(RSA of 2048 bits or more, P-256, P-384, P-521 or Ed25519)',
     );
   }
-}
-
-/** Keys in one text are told apart by their own ends: a comma does not stand in PEM. */
-function pemsOf(given: readonly string[]): readonly string[] {
-  return given.map((pem) => pem.trim()).filter((pem) => pem !== '');
 }
 
 function assertCertificates(name: string, pem: string): void {
@@ -160,9 +155,7 @@ export async function loadConfig(view: View): Promise<JwtConfig | undefined> {
   if (bytes === undefined) return undefined;
   const members = decodeRecord(bytes);
   for (const name of ['publicKeys', 'algorithms']) {
-    const list = members[name];
-    const isList = Array.isArray(list) && list.every((item) => typeof item === 'string');
-    if (!isList) throw corruptRecord(`the member ${name} of a configuration`);
+    if (!isTexts(members[name])) throw corruptRecord(`the member ${name} of a configuration`);
   }
   const texts = ['discoveryUrl', 'jwksUrl', 'discoveryCaPem', 'jwksCaPem', 'boundIssuer', 'defaultRole'];
   const foreign = texts.find((name) => typeof members[name] !== 'string');

@@ -9,14 +9,15 @@ import {
   describeTokenParameters,
   encodeTokenParameters,
   NO_TOKEN_PARAMETERS,
+  OLD_NAMES,
   OLD_TOKEN_FIELDS,
-  type OldName,
   TOKEN_FIELDS,
   type TokenParameters,
   withTokenParameters,
 } from '../../engine/token-parameters.ts';
 import type { Leeways } from '../registered-claims.ts';
-import { corruptRecord, type RoleForm } from '../role-records.ts';
+import type { RoleForm } from '../role-records.ts';
+import { corruptRecord, isTexts } from '../stored-record.ts';
 import { type BoundClaimsType, boundsFault } from './claim-values.ts';
 import { NO_BROWSER } from './jwt-config.ts';
 
@@ -43,9 +44,7 @@ interface ShownOnly {
   readonly maxAgeSeconds: number;
 }
 
-const OLD_NAMES = Object.keys(OLD_TOKEN_FIELDS) as OldName[];
-
-export const ROLE_FIELDS = {
+const ROLE_FIELDS = {
   role_type: { type: 'string', help: 'Must be "jwt", which is the default here.' },
   bound_audiences: { type: 'strings', help: 'Of these, the claim "aud" must have one.' },
   bound_subject: { type: 'string', help: 'What the claim "sub" must be.' },
@@ -96,7 +95,7 @@ const NEW_ROLE: JwtRole = {
  * `before` with what `input` gives; what it leaves out stays.
  * @throws LatchkeyError bad_request with Vault's texts.
  */
-export function roleWith(before: JwtRole = NEW_ROLE, input: JsonObject): JwtRole {
+function roleWith(before: JwtRole = NEW_ROLE, input: JsonObject): JwtRole {
   const given = readFields(ROLE_FIELDS, input);
   assertType(given.role_type);
   const role: JwtRole = {
@@ -179,7 +178,7 @@ function shownOf(given: FieldsOf<typeof ROLE_FIELDS>, before: ShownOnly): ShownO
 }
 
 /** Members as Vault shows them, null for lists and maps that were never given. */
-export function describeRole(role: JwtRole): JsonObject {
+function describeRole(role: JwtRole): JsonObject {
   const { leeways, shown } = role;
   return {
     allowed_redirect_uris: listOrNull(shown.allowedRedirectUris),
@@ -212,6 +211,10 @@ function objectOrNull(object: JsonObject): JsonValue {
 
 /** Every member must be there: whoever adds one says what older records have in its place. */
 export const roleForm: RoleForm<JwtRole> = {
+  fields: ROLE_FIELDS,
+  help: 'A role: which tokens may log in, and what they get.',
+  change: roleWith,
+  describe: describeRole,
   encode: (role) => ({
     ...(role as unknown as JsonObject),
     token: encodeTokenParameters(role.token),
@@ -229,8 +232,7 @@ export const roleForm: RoleForm<JwtRole> = {
 
 /** A bound that cannot be read must not be taken for no bound. */
 function isAlike(stored: JsonValue | undefined, initial: unknown): boolean {
-  if (Array.isArray(initial))
-    return Array.isArray(stored) && stored.every((item) => typeof item === 'string');
+  if (Array.isArray(initial)) return isTexts(stored);
   if (isObject(initial)) {
     return isObject(stored) && Object.entries(initial).every(([name, value]) => isAlike(stored[name], value));
   }

@@ -11,9 +11,10 @@ import type {
   LoginGrant,
   Request,
   Response,
+  Route,
 } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
-import { renewalTermsOf, tokenGrantOf } from '../../engine/token-parameters.ts';
+import { tokenGrantOf } from '../../engine/token-parameters.ts';
 import { publicKeyOfPem } from '../public-keys.ts';
 import { audiencesOf, claimFault } from '../registered-claims.ts';
 import { RoleRecords, warningsAbout } from '../role-records.ts';
@@ -28,15 +29,7 @@ import {
   loadConfig,
   saveConfig,
 } from './kubernetes-config.ts';
-import {
-  allows,
-  describeRole,
-  type KubernetesRole,
-  labelsOf,
-  ROLE_FIELDS,
-  roleForm,
-  roleWith,
-} from './kubernetes-role.ts';
+import { allows, type KubernetesRole, labelsOf, roleForm } from './kubernetes-role.ts';
 import { type ServiceAccount, serviceAccountOf } from './service-account.ts';
 
 export interface KubernetesSurroundings {
@@ -70,42 +63,7 @@ export function kubernetesAuthIn(surroundings: KubernetesSurroundings): EngineTy
 }
 
 class KubernetesAuth implements Engine {
-  readonly routes = [
-    {
-      pattern: 'config',
-      operations: {
-        read: () => this.#readConfig(),
-        update: (request: Request) => this.#writeConfig(request),
-      },
-      fields: CONFIG_FIELDS,
-      help: 'Which API server vouches for tokens, and as whom it is asked.',
-    },
-    {
-      pattern: 'role',
-      operations: { list: () => this.#roles.list() },
-      help: 'Lists the roles.',
-    },
-    {
-      pattern: 'role/{name}',
-      operations: {
-        read: (request: Request) => this.#readRole(request),
-        create: (request: Request) => this.#writeRole(request),
-        update: (request: Request) => this.#writeRole(request),
-        delete: (request: Request) => this.#roles.remove(nameOf(request)),
-      },
-      exists: async (request: Request) => (await this.#roles.find(nameOf(request))) !== undefined,
-      fields: ROLE_FIELDS,
-      help: 'A role: which service accounts may log in, and what they get.',
-    },
-    {
-      pattern: 'login',
-      operations: { update: (request: Request) => this.#login(request) },
-      fields: LOGIN_FIELDS,
-      access: 'open',
-      help: "Logs in with a service account's token.",
-    },
-  ] as const;
-
+  readonly routes: readonly Route[];
   readonly #context: EngineContext;
   readonly #folder: string;
   readonly #roles: RoleRecords<KubernetesRole>;
@@ -116,17 +74,33 @@ class KubernetesAuth implements Engine {
     this.#folder = surroundings.accountFolder;
     this.#roles = new RoleRecords(context.view, roleForm);
     this.#web = new WebCaller(surroundings.limits);
+    this.routes = [
+      {
+        pattern: 'config',
+        operations: {
+          read: () => this.#readConfig(),
+          update: (request) => this.#writeConfig(request),
+        },
+        fields: CONFIG_FIELDS,
+        help: 'Which API server vouches for tokens, and as whom it is asked.',
+      },
+      ...this.#roles.routes,
+      {
+        pattern: 'login',
+        operations: { update: (request) => this.#login(request) },
+        fields: LOGIN_FIELDS,
+        access: 'open',
+        help: "Logs in with a service account's token.",
+      },
+    ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#web[Symbol.dispose]();
   }
 
-  async renewLogin(renewData: JsonObject): Promise<Partial<LoginGrant>> {
-    const name = String(renewData['role']);
-    const role = await this.#roles.find(name);
-    if (role === undefined) throw refusal(`role ${name} does not exist during renewal`);
-    return renewalTermsOf(role.token);
+  renewLogin(renewData: JsonObject): Promise<Partial<LoginGrant>> {
+    return this.#roles.renewLogin(renewData);
   }
 
   async #readConfig(): Promise<Response> {
@@ -145,17 +119,6 @@ class KubernetesAuth implements Engine {
     }
     await saveConfig(this.#context.view, config);
     return warningsAbout(request.input, CONFIG_FIELDS);
-  }
-
-  async #readRole(request: Request): Promise<Response> {
-    const role = await this.#roles.find(nameOf(request));
-    if (role === undefined) throw new LatchkeyError('not_found', 'no such role');
-    return { data: describeRole(role) };
-  }
-
-  async #writeRole(request: Request): Promise<Response> {
-    await this.#roles.change(nameOf(request), (before) => roleWith(before, request.input));
-    return warningsAbout(request.input, ROLE_FIELDS);
   }
 
   async #login(request: Request): Promise<Response> {
@@ -267,10 +230,6 @@ function grantOf(
     },
     renewData: { role: name },
   };
-}
-
-function nameOf(request: Request): string {
-  return request.params['name'] ?? '';
 }
 
 function denied(detail?: string): LatchkeyError {

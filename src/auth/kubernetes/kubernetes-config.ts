@@ -5,9 +5,9 @@ import { LatchkeyError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { View } from '../../engine/engine.ts';
 import { readFields } from '../../engine/fields.ts';
-import { isCertificates, KEYS_MAX, publicKeyOfPem } from '../public-keys.ts';
-import { corruptRecord, decodeRecord, encodeRecord } from '../role-records.ts';
+import { isCertificates, KEYS_MAX, pemsOf, publicKeyOfPem } from '../public-keys.ts';
 import { readToken, TokenFault } from '../signed-token.ts';
+import { corruptRecord, decodeRecord, encodeRecord, isTexts } from '../stored-record.ts';
 import { serviceUrl } from '../web-caller.ts';
 
 /** Empty strings are "not set". */
@@ -53,7 +53,7 @@ export function configOf(input: JsonObject): KubernetesConfig {
     disableLocalCaJwt: given.disable_local_ca_jwt ?? false,
     disableIssValidation: given.disable_iss_validation ?? true,
     issuer: given.issuer ?? '',
-    publicKeys: (given.pem_keys ?? []).map((pem) => pem.trim()).filter((pem) => pem !== ''),
+    publicKeys: pemsOf(given.pem_keys),
   };
   if (config.host === '') throw refusal('no host provided');
   if (apiUrl(config.host) === undefined) {
@@ -119,15 +119,14 @@ export async function loadConfig(view: View): Promise<KubernetesConfig | undefin
   const bytes = await view.get(RECORD);
   if (bytes === undefined) return undefined;
   const members = decodeRecord(bytes);
-  const { publicKeys } = members;
-  const isList = Array.isArray(publicKeys) && publicKeys.every((item) => typeof item === 'string');
   const isText = ['host', 'caPem', 'reviewerJwt', 'issuer'].every(
     (name) => typeof members[name] === 'string',
   );
   const isSwitch = ['disableLocalCaJwt', 'disableIssValidation'].every(
     (name) => typeof members[name] === 'boolean',
   );
-  if (!isList || !isText || !isSwitch) throw corruptRecord('a configuration of kubernetes');
+  if (!isTexts(members['publicKeys']) || !isText || !isSwitch)
+    throw corruptRecord('a configuration of kubernetes');
   return members as unknown as KubernetesConfig;
 }
 

@@ -9,14 +9,15 @@ import {
   describeTokenParameters,
   encodeTokenParameters,
   NO_TOKEN_PARAMETERS,
+  OLD_NAMES,
   OLD_TOKEN_FIELDS,
-  type OldName,
   TOKEN_FIELDS,
   type TokenParameters,
   withTokenParameters,
 } from '../../engine/token-parameters.ts';
 import { fitsGlob } from '../glob.ts';
-import { corruptRecord, type RoleForm } from '../role-records.ts';
+import type { RoleForm } from '../role-records.ts';
+import { corruptRecord, isTexts } from '../stored-record.ts';
 
 export interface KubernetesRole {
   /** Patterns with `*`. */
@@ -29,9 +30,7 @@ export interface KubernetesRole {
   readonly token: TokenParameters;
 }
 
-const OLD_NAMES = Object.keys(OLD_TOKEN_FIELDS) as OldName[];
-
-export const ROLE_FIELDS = {
+const ROLE_FIELDS = {
   bound_service_account_names: { type: 'strings', help: 'Service accounts that may log in; * for any text.' },
   bound_service_account_namespaces: {
     type: 'strings',
@@ -65,7 +64,7 @@ const NEW_ROLE: KubernetesRole = {
  * `before` with what `input` gives; what it leaves out stays.
  * @throws LatchkeyError bad_request with Vault's texts.
  */
-export function roleWith(before: KubernetesRole = NEW_ROLE, input: JsonObject): KubernetesRole {
+function roleWith(before: KubernetesRole = NEW_ROLE, input: JsonObject): KubernetesRole {
   const given = readFields(ROLE_FIELDS, input);
   const role: KubernetesRole = {
     names: given.bound_service_account_names ?? before.names,
@@ -127,7 +126,7 @@ export function allows(patterns: readonly string[], name: string): boolean {
 }
 
 /** Members as Vault shows them. */
-export function describeRole(role: KubernetesRole): JsonObject {
+function describeRole(role: KubernetesRole): JsonObject {
   return {
     alias_name_source: role.aliasNameSource,
     ...(role.audience === '' ? {} : { audience: role.audience }),
@@ -139,6 +138,10 @@ export function describeRole(role: KubernetesRole): JsonObject {
 }
 
 export const roleForm: RoleForm<KubernetesRole> = {
+  fields: ROLE_FIELDS,
+  help: 'A role: which service accounts may log in, and what they get.',
+  change: roleWith,
+  describe: describeRole,
   encode: (role) => ({
     ...role,
     names: [...role.names],
@@ -148,12 +151,9 @@ export const roleForm: RoleForm<KubernetesRole> = {
   decode: (members) => {
     const token = decodeTokenParameters(members['token']);
     const lists = [members['names'], members['namespaces']];
-    const isList = lists.every(
-      (list) => Array.isArray(list) && list.every((item) => typeof item === 'string'),
-    );
     const texts = [members['namespaceSelector'], members['audience'], members['aliasNameSource']];
     // A bound that cannot be read must not be taken for no bound.
-    if (!isList || !texts.every((text) => typeof text === 'string')) {
+    if (!lists.every(isTexts) || !texts.every((text) => typeof text === 'string')) {
       throw corruptRecord('a role of kubernetes');
     }
     return { ...(members as unknown as KubernetesRole), token };

@@ -164,6 +164,8 @@ test('the storage holds no password, and a record of another kind is refused', a
   assert.ok(!text.includes(PASSWORD) && text.includes('argon2id'));
   view.records.set('user/ann', Buffer.from(text.replace('"format":1', '"format":9')));
   await refusal(login(), 'storage_corrupt');
+  view.records.set('user/ann', record.subarray(0, -1));
+  await refusal(login(), 'storage_corrupt');
   view.records.set('user/ann', Buffer.from(text.replace('argon2id', 'md5')));
   await refusal(login(), 'storage_corrupt');
 });

@@ -1,8 +1,5 @@
 // The users of one userpass mount. One record each, format 1.
 
-import { fromUtf8, utf8 } from '../../base/bytes.ts';
-import { LatchkeyError } from '../../base/errors.ts';
-import { isObject, parseJson } from '../../base/json.ts';
 import { KeyLock } from '../../base/key-lock.ts';
 import type { View } from '../../engine/engine.ts';
 import {
@@ -10,6 +7,7 @@ import {
   encodeTokenParameters,
   type TokenParameters,
 } from '../../engine/token-parameters.ts';
+import { decodeRecord, encodeRecord } from '../stored-record.ts';
 import { decodeHash, encodeHash, type PasswordHash } from './password.ts';
 
 export interface User {
@@ -39,14 +37,8 @@ export class Users {
   async find(name: string): Promise<User | undefined> {
     const bytes = await this.#view.get(`${FOLDER}${name}`);
     if (bytes === undefined) return undefined;
-    const value = parseJson(fromUtf8(bytes));
-    if (!isObject(value) || value['format'] !== 1) {
-      throw new LatchkeyError(
-        'storage_corrupt',
-        'a stored user has a format that this version does not know',
-      );
-    }
-    return { hash: decodeHash(value['hash']), token: decodeTokenParameters(value['token']) };
+    const { hash, token } = decodeRecord(bytes);
+    return { hash: decodeHash(hash), token: decodeTokenParameters(token) };
   }
 
   names(): Promise<string[]> {
@@ -57,8 +49,8 @@ export class Users {
   change(name: string, change: (before: User | undefined) => Promise<User>): Promise<void> {
     return this.#lock.run(name, async () => {
       const { hash, token } = await change(await this.find(name));
-      const record = { format: 1, hash: encodeHash(hash), token: encodeTokenParameters(token) };
-      await this.#view.put(`${FOLDER}${name}`, utf8(JSON.stringify(record)));
+      const record = { hash: encodeHash(hash), token: encodeTokenParameters(token) };
+      await this.#view.put(`${FOLDER}${name}`, encodeRecord(record));
     });
   }
 

@@ -1,9 +1,9 @@
-// Keeps every line that a room logs, so that a test can look for what must be there, and for what must not.
+// Keeps every line that a room logs, with its level, so that a test can look for what must be there, and for what must not.
 
 import type { LogFields, Logger } from '../../src/base/log.ts';
 
 export class RecordingLogger implements Logger {
-  readonly lines: string[] = [];
+  readonly lines: { readonly level: string; readonly text: string }[] = [];
 
   debug = this.#writer('debug');
   info = this.#writer('info');
@@ -16,7 +16,7 @@ export class RecordingLogger implements Logger {
 
   #writer(level: string) {
     return (message: string, fields: LogFields = {}) => {
-      this.lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
+      this.lines.push({ level, text: `${message} ${JSON.stringify(fields)}` });
     };
   }
 }

@@ -74,7 +74,7 @@ async function mounted(role: JsonObject = {}, config: JsonObject = {}): Promise<
     async [Symbol.asyncDispose]() {
       await bench[Symbol.asyncDispose]();
       // A JWT begins with the base64 of `{"`.
-      assert.doesNotMatch(log.lines.join('\n'), /eyJ[\w-]{8}/, 'no token is ever logged');
+      assert.doesNotMatch(JSON.stringify(log.lines), /eyJ[\w-]{8}/, 'no token is ever logged');
     },
   };
 }
@@ -95,7 +95,8 @@ async function login({ bench }: Mount, jwt: string, role = 'app'): Promise<Login
 async function denied(mount: Mount, jwt: string): Promise<string> {
   const error = await refusal(mount.bench.ask('update', 'login', { role: 'app', jwt }), 'permission_denied');
   assert.equal(error.message, 'permission denied');
-  return mount.log.lines.at(-1) ?? '';
+  const line = mount.log.lines.at(-1);
+  return `${line?.level} ${line?.text}`;
 }
 
 async function forbidden({ bench }: Mount, jwt: string): Promise<string> {

@@ -24,34 +24,33 @@ type FaultFacts = Omit<SealFaultFacts, 'sealName' | 'definite'> & { readonly def
 
 const DEADLINES: Deadlines = { stageMs: 5_000, callMs: 10_000, tokenMs: 5_000 };
 
-export class Attempts {
+/** `S` is the variant's session. */
+export class Attempts<S extends { close(): void }> {
   readonly credential: AzureCredential;
   readonly #config: CheckedConfig;
   readonly #parts: AzureSealParts;
   readonly #deadlines: Deadlines;
+  readonly #open: (parts: AttemptParts) => Promise<S>;
   readonly #closing = new AbortController();
   #announced = false;
 
   /** @throws LatchkeyError config_invalid if no way to sign in is complete. */
-  constructor(config: CheckedConfig, parts: AzureSealParts) {
+  constructor(config: CheckedConfig, parts: AzureSealParts, open: (parts: AttemptParts) => Promise<S>) {
     const { clock, log, env = {} } = parts;
     this.#config = config;
     this.#parts = parts;
+    this.#open = open;
     this.#deadlines = { ...DEADLINES, ...parts.deadlines };
     const { stageMs, tokenMs } = this.#deadlines;
     this.credential = openCredential(config, { clock, log, env, stageMs, tokenMs });
   }
 
   /** @throws SealFault and nothing else. */
-  async run<S extends { close(): void }, T>(
-    signal: AbortSignal,
-    open: (parts: AttemptParts) => Promise<S>,
-    act: (session: S) => Promise<T>,
-  ): Promise<T> {
+  async run<T>(signal: AbortSignal, act: (session: S) => Promise<T>): Promise<T> {
     this.#announce();
     let session: S | undefined;
     try {
-      session = await open({
+      session = await this.#open({
         config: this.#config,
         credential: this.credential,
         clock: this.#parts.clock,

@@ -259,7 +259,7 @@ function onConflict(doing: Undertaking, answer: Answer): Verdict {
   if (code === 'ObjectIsDeletedButRecoverable' || code === 'ObjectIsBeingDeleted')
     return deletedVerdict(doing, 409);
   return {
-    ...onStrangeBase(doing, answer.status),
+    ...onStrangeBase(answer.status),
     sentence: `Key Vault answered 409 ${safe(code)} for ${placeOf(doing)}`,
   };
 }
@@ -317,12 +317,12 @@ function onStrange(doing: Undertaking, met: Encounter): Verdict {
   const odd =
     answer !== undefined && answer.status < 400 ? `with a body that is not a ${nounOf(doing.action)}` : '';
   return {
-    ...onStrangeBase(doing, answer?.status),
+    ...onStrangeBase(answer?.status),
     sentence: `${actionName(doing.action)} at ${doing.config.vaultHost} ${what.trim()} ${odd}`,
   };
 }
 
-function onStrangeBase(_doing: Undertaking, status: number | undefined): Omit<Verdict, 'sentence'> {
+function onStrangeBase(status: number | undefined): Omit<Verdict, 'sentence'> {
   const refused = status !== undefined && status >= 400 && status < 500;
   const retry: SealRetry = refused ? 'rare' : 'backoff';
   return {

@@ -38,14 +38,14 @@ export class KeyVariant implements Seal {
   readonly describe: Seal['describe'];
   readonly #config: KeyConfig;
   readonly #parts: AzureSealParts;
-  readonly #attempts: Attempts;
+  readonly #attempts: Attempts<KeySession>;
 
   /** @throws LatchkeyError config_invalid if no way to sign in is complete. */
   constructor(config: KeyConfig, parts: AzureSealParts) {
     this.name = config.name;
     this.#config = config;
     this.#parts = parts;
-    this.#attempts = new Attempts(config, parts);
+    this.#attempts = new Attempts(config, parts, KeySession.open);
     this.describe = {
       summary: `Azure Key Vault ${config.vaultUri} key ${config.keyName}, as ${this.#attempts.credential.label}`,
       warnings: [],
@@ -54,12 +54,12 @@ export class KeyVariant implements Seal {
 
   /** Makes nothing: the key is the operator's, and one key may serve several clusters. */
   async prepare(_clusterId: string, signal: AbortSignal): Promise<void> {
-    await this.#attempt(signal, (session) => this.#getFit(session));
+    await this.#attempts.run(signal, (session) => this.#getFit(session));
   }
 
   async wrap(secret: SecretBytes, context: WrapContext, signal: AbortSignal): Promise<WrappedCopy> {
     checkSize(this.name, secret);
-    return await this.#attempt(signal, async (session) => {
+    return await this.#attempts.run(signal, async (session) => {
       const { keyName } = this.#config;
       const key = await this.#getFit(session);
       const fingerprint = fingerprintOfKey(key.modulus, key.exponent);
@@ -78,7 +78,7 @@ export class KeyVariant implements Seal {
 
   async unwrap(copy: WrappedCopy, context: WrapContext, signal: AbortSignal): Promise<SecretBytes> {
     const { address, envelope } = this.#checkCopy(copy);
-    return await this.#attempt(signal, async (session) => {
+    return await this.#attempts.run(signal, async (session) => {
       using dataKey = await this.#unwrapDataKey(session, address, envelope.wrappedKey);
       const opened =
         dataKey.size === DATA_KEY_BYTES
@@ -90,7 +90,7 @@ export class KeyVariant implements Seal {
   }
 
   async probe(signal: AbortSignal): Promise<ProbeReport> {
-    return await this.#attempt(signal, async (session) => {
+    return await this.#attempts.run(signal, async (session) => {
       const newest = await this.#getFit(session);
       const versions = await orFault(session.versions(this.#config.keyName));
       const warnings = warningsOf('key', newest, versions, this.#parts.clock.now());
@@ -100,10 +100,6 @@ export class KeyVariant implements Seal {
 
   async close(): Promise<void> {
     this.#attempts.close();
-  }
-
-  #attempt<T>(signal: AbortSignal, act: (session: KeySession) => Promise<T>): Promise<T> {
-    return this.#attempts.run(signal, KeySession.open, act);
   }
 
   /** The newest version. @throws SealFault with all that keeps it from being the KEK. */

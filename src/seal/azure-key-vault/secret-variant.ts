@@ -34,14 +34,14 @@ export class SecretVariant implements Seal {
   readonly describe: Seal['describe'];
   readonly #config: CheckedConfig;
   readonly #parts: AzureSealParts;
-  readonly #attempts: Attempts;
+  readonly #attempts: Attempts<SecretSession>;
 
   /** @throws LatchkeyError config_invalid if no way to sign in is complete. */
   constructor(config: CheckedConfig, parts: AzureSealParts) {
     this.name = config.name;
     this.#config = config;
     this.#parts = parts;
-    this.#attempts = new Attempts(config, parts);
+    this.#attempts = new Attempts(config, parts, SecretSession.open);
     this.describe = {
       summary: `Azure Key Vault ${config.vaultUri} secret ${config.secretName}, as ${this.#attempts.credential.label}`,
       warnings: [
@@ -51,7 +51,7 @@ export class SecretVariant implements Seal {
   }
 
   async prepare(clusterId: string, signal: AbortSignal): Promise<void> {
-    await this.#attempt(signal, async (session) => {
+    await this.#attempts.run(signal, async (session) => {
       const { secretName } = this.#config;
       const found = await this.#look(session);
       if (found === undefined) {
@@ -68,7 +68,7 @@ export class SecretVariant implements Seal {
 
   async wrap(secret: SecretBytes, context: WrapContext, signal: AbortSignal): Promise<WrappedCopy> {
     checkSize(this.name, secret);
-    return await this.#attempt(signal, async (session) => {
+    return await this.#attempts.run(signal, async (session) => {
       const newest = await session.get(this.#config.secretName);
       using kek = this.#requireKek(newest);
       // Also settles a race of two initialisations for one name: the one whose version was overtaken stops here.
@@ -84,7 +84,7 @@ export class SecretVariant implements Seal {
 
   async unwrap(copy: WrappedCopy, context: WrapContext, signal: AbortSignal): Promise<SecretBytes> {
     const address = this.#checkCopy(copy);
-    return await this.#attempt(signal, async (session) => {
+    return await this.#attempts.run(signal, async (session) => {
       const held = await this.#getPinned(session, address);
       using kek = this.#requireKek(held);
       const opened = fingerprintMatches(kek, copy.fingerprint)
@@ -96,7 +96,7 @@ export class SecretVariant implements Seal {
   }
 
   async probe(signal: AbortSignal): Promise<ProbeReport> {
-    return await this.#attempt(signal, async (session) => {
+    return await this.#attempts.run(signal, async (session) => {
       const newest = await session.get(this.#config.secretName);
       using _kek = this.#requireKek(newest);
       const versions = await orFault(session.versions(this.#config.secretName));
@@ -107,10 +107,6 @@ export class SecretVariant implements Seal {
 
   async close(): Promise<void> {
     this.#attempts.close();
-  }
-
-  #attempt<T>(signal: AbortSignal, act: (session: SecretSession) => Promise<T>): Promise<T> {
-    return this.#attempts.run(signal, SecretSession.open, act);
   }
 
   /** The newest version, or undefined if there is none and none is deleted. All that reading can tell, before a write. */

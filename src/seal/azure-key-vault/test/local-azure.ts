@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import { type Azure, startAzure } from '@latchkey/azure-emulator';
+import { RecordingLogger } from '../../../../test/auth/recording-logger.ts';
 import { SecretBytes } from '../../../base/bytes.ts';
 import { systemClock } from '../../../base/clock.ts';
-import type { LogFields, Logger } from '../../../base/log.ts';
 import { systemRandom } from '../../../base/random.ts';
 import { refused } from '../../seal.contract.ts';
 import type { Seal, SealFault, WrapContext } from '../../seal.ts';
@@ -21,26 +21,6 @@ export const never = new AbortController().signal;
 
 /** Short, so that a test of something that hangs ends soon. */
 export const QUICK = { stageMs: 300, callMs: 900, tokenMs: 400 };
-
-/** Keeps every line that was logged, with its level. */
-export class RecordingLogger implements Logger {
-  readonly lines: { readonly level: string; readonly text: string }[] = [];
-
-  debug = this.#writer('debug');
-  info = this.#writer('info');
-  warn = this.#writer('warn');
-  error = this.#writer('error');
-
-  child(): Logger {
-    return this;
-  }
-
-  #writer(level: string) {
-    return (message: string, fields: LogFields = {}) => {
-      this.lines.push({ level, text: `${message} ${JSON.stringify(fields)}` });
-    };
-  }
-}
 
 /** One vault and one identity with the role Officer, of names that no other test has. */
 export interface Place {

@@ -137,7 +137,7 @@ export class LeaseRoom implements AsyncDisposable {
   /** Undefined if there is none, or its end has begun. */
   async find(id: string): Promise<Lease | undefined> {
     const lease = await this.#store.find(id);
-    return lease === undefined || (lease.ending && lease.irrevocable === '') ? undefined : lease;
+    return lease === undefined || isMarked(lease) ? undefined : lease;
   }
 
   list(prefix: string): Promise<string[]> {
@@ -179,7 +179,7 @@ export class LeaseRoom implements AsyncDisposable {
     const lease = await this.#store.find(id);
     if (lease === undefined) return;
     if (lease.kind === 'token') return this.#revokeToken(lease);
-    await this.#mark(id);
+    await this.#mark(lease);
     this.#worker.set(id, 0);
     if (!sync) return;
     try {
@@ -212,7 +212,9 @@ export class LeaseRoom implements AsyncDisposable {
   /** What a token was given ends with it: written down when it resolves. */
   async endLeasesOf(tokenId: string): Promise<void> {
     await inGroups(this.#store.ofToken(tokenId), async (id) => {
-      await this.#mark(id);
+      const lease = await this.#store.find(id);
+      if (lease === undefined) return;
+      await this.#mark(lease);
       this.#worker.set(id, 0);
     });
   }
@@ -274,12 +276,12 @@ export class LeaseRoom implements AsyncDisposable {
   /**
    * From now on it is neither renewed nor shown; a crash leaves it to be ended by the next leader.
    * False if `isDue` says of the lease as it is now that it shall stay.
+   * @param found as it was read just now, without the lock.
    */
-  async #mark(id: string, isDue: (lease: Lease) => boolean = () => true): Promise<boolean> {
-    // Looked at without the lock first: whoever holds it may be waiting for an engine to end this very lease.
-    const isMarked = (lease: Lease | undefined) =>
-      lease === undefined || (lease.ending && lease.irrevocable === '');
-    if (isMarked(await this.#store.find(id))) return true;
+  async #mark(found: Lease, isDue: (lease: Lease) => boolean = () => true): Promise<boolean> {
+    const { id } = found;
+    // Not under the lock: whoever holds it may be waiting for an engine to end this very lease.
+    if (isMarked(found)) return true;
     return this.#lock.run(id, async () => {
       const lease = await this.#store.find(id);
       if (lease === undefined || isMarked(lease)) return true;
@@ -301,7 +303,7 @@ export class LeaseRoom implements AsyncDisposable {
     }
     // A renewal may have come first.
     const isDue = ({ expiresAt }: Lease) => expiresAt <= this.#parts.clock.now();
-    if (!(await this.#mark(id, isDue))) return (await this.find(id))?.expiresAt;
+    if (!(await this.#mark(lease, isDue))) return (await this.find(id))?.expiresAt;
     await this.#endMarked(id);
     return undefined;
   }
@@ -371,6 +373,11 @@ async function inGroups(ids: AsyncIterable<string>, act: (id: string) => Promise
     group = [];
   }
   await Promise.all(group.map(act));
+}
+
+/** Its end has begun, and there is hope for it. */
+function isMarked({ ending, irrevocable }: Lease): boolean {
+  return ending && irrevocable === '';
 }
 
 /** The path that was asked; its engine ends the secret. */

@@ -103,12 +103,7 @@ describe('what a node says of itself', { timeout: 120_000 }, () => {
     );
     standby.start();
     await rig.untilUnsealed(standby);
-    const { value } = await until('a leader', async () => {
-      for (const server of rig.servers)
-        if ((await server.client.leader().catch(() => undefined))?.isSelf) return server;
-      return undefined;
-    });
-    active = value;
+    active = await rig.active();
     standby = rig.servers.find((server) => server !== active) ?? standby;
   });
 

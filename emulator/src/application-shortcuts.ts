@@ -82,7 +82,7 @@ function existing(directory: Directory, principalId: string): ServicePrincipal {
   return found;
 }
 
-function createApplication(directory: Directory, clock: Clock, name: string): Application {
+export function createApplication(directory: Directory, clock: Clock, name: string): Application {
   const { objectId, clientId } = directory.add({ displayName: name, kind: 'Application' });
   const { credentials } = directory;
   return {

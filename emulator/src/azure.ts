@@ -10,7 +10,6 @@ import { aksHandler } from './aks/handler.ts';
 import { AksIssuer } from './aks/issuer.ts';
 import { Subscription } from './arm/domain.ts';
 import { armHandler } from './arm/handler.ts';
-
 import type { Certificates } from './certificates.ts';
 import { type Clock, MovableClock, systemClock } from './clock.ts';
 import { Directory } from './entra/directory.ts';

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 
-/** A vault's name, or `imds`, `entra`, `arm`. Compared without regard to case. */
+/** A vault's name, or `imds`, `entra`, `arm`, `graph`, `aks`. Compared without regard to case. */
 export type FaultTarget = string;
 
 export type FaultKind = 'refuse' | 'delay' | 'hang' | 'status';

@@ -5,7 +5,7 @@ export interface JournalEntry {
   number: number;
   /** Milliseconds since the Unix epoch. */
   at: number;
-  /** A vault's name, or imds, entra, arm. */
+  /** A vault's name, or imds, entra, arm, graph, aks; none for a host that is not played. */
   target: string;
   method: string;
   host: string;

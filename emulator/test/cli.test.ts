@@ -48,6 +48,10 @@ function launch(...args: string[]) {
   return { child, output, ready: ready.promise, exit };
 }
 
+function startQuietly(credentialsFile: string, ...more: string[]) {
+  return launch('start', '--port', '0', '--quiet', '--credentials-file', credentialsFile, ...more);
+}
+
 function get(url: string, ca: string): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   request(url, { ca, host: '127.0.0.1', servername: 'localhost' }, (response) => {
@@ -91,23 +95,18 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 test('aks-token prints a token of the running emulator, for those who can read the credentials file', async () => {
   const credentialsFile = join(folder, 'aks.json');
-  const { child, ready, exit } = launch(
-    'start',
-    '--port',
-    '0',
-    '--quiet',
-    '--credentials-file',
-    credentialsFile,
-  );
+  const { child, ready, exit } = startQuietly(credentialsFile);
   const { aksIssuerUrl } = await ready;
   const account = ['--namespace', 'vault', '--service-account', 'vault-2'];
-  const wanted = launch('aks-token', '--credentials-file', credentialsFile, ...account, '--lifetime', '60');
+  const shape = ['--lifetime', '60', '--audience', 'somebody'];
+  const wanted = launch('aks-token', '--credentials-file', credentialsFile, ...account, ...shape);
   assert.equal(await wanted.exit, 0, wanted.output.err);
   const [, payload = ''] = wanted.output.out.trim().split('.');
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString());
   assert.equal(claims.iss, aksIssuerUrl);
   assert.equal(claims.sub, 'system:serviceaccount:vault:vault-2');
   assert.equal(claims.exp - claims.iat, 60);
+  assert.deepEqual(claims.aud, ['somebody']);
   const refused = launch(
     'aks-token',
     ...['--credentials-file', credentialsFile, '--namespace', 'No', '--service-account', 'x'],
@@ -133,9 +132,12 @@ test('wrong use is exit code 2 with a reason', async () => {
     [/loopback only/, ['start', '--host', '0.0.0.0']],
     [/loopback only/, ['start', '--host', '192.168.1.5']],
     [/port number/, ['start', '--port', '70000']],
-    [/port number/, ['start', '--admin-port', 'x']],
+    [/--imds-port/, ['start', '--imds-port', '-1']],
+    [/--proxy-port/, ['start', '--proxy-port', '1e3']],
+    [/--admin-port/, ['start', '--admin-port', 'x']],
     [/tenant or adfs/, ['start', '--challenge', 'other']],
-    [/GUID/, ['start', '--tenant-id', 'contoso']],
+    [/--tenant-id/, ['start', '--tenant-id', 'contoso']],
+    [/--subscription-id/, ['start', '--subscription-id', 'mine']],
     [/say what to do/, []],
     [/say what to do/, ['stop']],
     [/--wrong/, ['start', '--wrong']],
@@ -166,7 +168,8 @@ test('a port in use is exit code 1, with the address', async () => {
 
 /** A client that knows nothing of the emulator but its environment; prints what it sees as one line of JSON. */
 const CLIENT = `
-const seen = Object.fromEntries(['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'AZURE_AUTHORITY_HOST', 'AZURE_CONFIG_DIR']
+const seen = Object.fromEntries(['AZURE_CLIENT_ID', 'AZURE_TENANT_ID', 'AZURE_AUTHORITY_HOST', 'AZURE_CONFIG_DIR',
+  'IDENTITY_ENDPOINT', 'IDENTITY_HEADER']
   .map((name) => [name, process.env[name] ?? null]));
 const url = process.argv[1] ?? process.env.AZURE_AUTHORITY_HOST + '/metadata/endpoints';
 const answer = await fetch(url);
@@ -190,14 +193,7 @@ test('exec runs a client against an emulator of its own: trust and names by the 
 
 test('exec and env find a running emulator; the secret is shown only on demand', async () => {
   const credentialsFile = join(folder, 'found.json');
-  const { child, ready, exit } = launch(
-    'start',
-    '--port',
-    '0',
-    '--quiet',
-    '--credentials-file',
-    credentialsFile,
-  );
+  const { child, ready, exit } = startQuietly(credentialsFile);
   const addresses = await ready;
   const { clientSecret } = JSON.parse(await readFile(credentialsFile, 'utf8'));
   const named = ['--credentials-file', credentialsFile];
@@ -216,6 +212,15 @@ test('exec and env find a running emulator; the secret is shown only on demand',
   const bare = JSON.parse(anonymous.output.out);
   assert.equal(bare.AZURE_CLIENT_ID, null);
   assert.notEqual(bare.AZURE_CONFIG_DIR, seen.AZURE_CONFIG_DIR);
+
+  const machine = launch('exec', '--managed-identity', ...named, '--', ...client());
+  assert.equal(await machine.exit, 7, machine.output.err);
+  const asMachine = JSON.parse(machine.output.out);
+  assert.equal(asMachine.AZURE_CLIENT_ID, null);
+  const token = await fetch(`${asMachine.IDENTITY_ENDPOINT}?resource=https://vault.azure.net`, {
+    headers: { 'x-identity-header': asMachine.IDENTITY_HEADER },
+  });
+  assert.equal(token.status, 200);
 
   const plain = launch('env', ...named);
   assert.equal(await plain.exit, 0);
@@ -258,22 +263,11 @@ test('exec gives programs without a proxy a hosts file of their own, or says wha
 test('aks-token keeps a file with a token that is renewed in time', async () => {
   const credentialsFile = join(folder, 'projected.json');
   const tokenFile = join(folder, 'projected-token');
-  const { child, ready, exit } = launch(
-    'start',
-    '--port',
-    '0',
-    '--quiet',
-    '--credentials-file',
-    credentialsFile,
-  );
+  const { child, ready, exit } = startQuietly(credentialsFile);
   await ready;
   const account = [
-    '--namespace',
-    'vault',
-    '--service-account',
-    'vault-0',
-    '--credentials-file',
-    credentialsFile,
+    ...['--namespace', 'vault', '--service-account', 'vault-0'],
+    ...['--credentials-file', credentialsFile],
   ];
   const keeper = launch('aks-token', ...account, '--lifetime', '1', '--file', tokenFile);
   const other = async (than: string): Promise<string> => {

@@ -77,6 +77,10 @@ test('machines have identities of their own', async () => {
     [await ask(azure.imdsUrl), await ask(one.imdsUrl), await ask(two.imdsUrl)],
     [400, 400, 200],
   );
+  // What is put back are other objects of the same ids.
+  azure.restore(azure.snapshot());
+  const own = await signIn({ AZURE_POD_IDENTITY_AUTHORITY_HOST: two.imdsUrl });
+  assert.equal(own['oid'], two.principalId);
   assert.equal(two.detach(identity.principalId), true);
   assert.equal(await ask(two.imdsUrl), 400);
 });

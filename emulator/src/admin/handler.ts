@@ -1,9 +1,8 @@
 // The admin port: faults, journal, settings and the identities attached to the machine. Every request carries the
 // admin token in `x-admin-token`; without it nothing here can be read or changed.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { AksIssuer } from '../aks/issuer.ts';
-import { applicationShortcuts } from '../application-shortcuts.ts';
+import { createApplication } from '../application-shortcuts.ts';
 import { putFederated, readFederated } from '../arm/federated.ts';
 import { epochSeconds, type MovableClock } from '../clock.ts';
 import type { Directory, ServicePrincipal } from '../entra/directory.ts';
@@ -11,6 +10,7 @@ import type { FaultBook, FaultSpec } from '../faults.ts';
 import { jsonObject, queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
 import type { Machine } from '../imds/domain.ts';
 import type { Journal } from '../journal.ts';
+import { sameText } from '../same-text.ts';
 import { changeSettings, type Settings } from '../settings.ts';
 
 export interface AdminParts {
@@ -57,7 +57,7 @@ const ROUTES: Record<string, Act> = {
 
 export function adminHandler(parts: AdminParts): (request: Request) => Promise<Reply> {
   return async (request) => {
-    if (!tokenMatches(request.headers['x-admin-token'], parts.token)) {
+    if (!sameText(request.headers['x-admin-token'] ?? '', parts.token)) {
       return refusal(401, 'The header x-admin-token is missing or wrong.');
     }
     const found = findRoute(request);
@@ -149,11 +149,9 @@ function findIdentity({ directory }: AdminParts, id: string) {
   return found?.kind === 'ManagedIdentity' ? found : undefined;
 }
 
-function addApplication({ directory, clock, aks }: AdminParts, request: Request): Reply {
-  const shortcuts = applicationShortcuts({ directory, clock, aks });
-  const { clientId, principalId, clientSecret } = shortcuts.createApplication(
-    readString(readObject(request), 'displayName'),
-  );
+function addApplication({ directory, clock }: AdminParts, request: Request): Reply {
+  const name = readString(readObject(request), 'displayName');
+  const { clientId, principalId, clientSecret } = createApplication(directory, clock, name);
   return { status: 201, body: { clientId, principalId, clientSecret } };
 }
 
@@ -214,12 +212,6 @@ function readObject(request: Request): Record<string, unknown> {
   const object = jsonObject(request.body);
   if (!object) throw new RangeError('the body must be a JSON object');
   return object;
-}
-
-/** Over hashes, so that neither content nor length shows in the time it takes. */
-function tokenMatches(given: string | undefined, token: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(given ?? ''), hash(token));
 }
 
 function refusal(status: number, message: string): Reply {

@@ -1,6 +1,7 @@
 // The command line's options, read and checked.
 
 import { parseArgs } from 'node:util';
+import type { Settings } from '../settings.ts';
 
 /** Wrong use: exit code 2; anything else that fails: 1. */
 export class UsageError extends Error {}
@@ -68,7 +69,7 @@ export function parse(args: string[]) {
         'admin-port': { type: 'string', default: '0' },
         host: { type: 'string', default: '127.0.0.1' },
         intercept: { type: 'boolean', default: false },
-        challenge: { type: 'string', default: 'tenant' },
+        challenge: { type: 'string' },
         data: { type: 'string' },
         'ca-file': { type: 'string' },
         'credentials-file': { type: 'string' },
@@ -111,9 +112,11 @@ export function readGuid(name: string, text: string | undefined): string | undef
   return text;
 }
 
-export function readChallenge(text: string): 'tenant' | 'adfs' {
-  if (text !== 'tenant' && text !== 'adfs') throw new UsageError('--challenge is tenant or adfs');
-  return text;
+/** Nothing said changes nothing: a kept state has settings of its own. */
+export function readSettings(challenge: string | undefined): Partial<Settings> {
+  if (challenge === undefined) return {};
+  if (challenge !== 'tenant' && challenge !== 'adfs') throw new UsageError('--challenge is tenant or adfs');
+  return { challengeAuthority: challenge };
 }
 
 /** Host names for a hosts file: a line of it must not become another one. */

@@ -5,7 +5,7 @@ import { appendFile, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { azConfigFiles, clientEnvironment, shellExports } from '../client-environment.ts';
-import { readChallenge, readHosts, UsageError, type Values } from './arguments.ts';
+import { readHosts, readSettings, UsageError, type Values } from './arguments.ts';
 import {
   type Credentials,
   defaultCredentialsFile,
@@ -65,7 +65,7 @@ async function findOrStart(
   const { startAzure } = await import('../index.ts');
   const azure = await startAzure({
     intercept: values.intercept,
-    settings: { challengeAuthority: readChallenge(values.challenge) },
+    settings: readSettings(values.challenge),
   });
   const file = join(folder, 'running.json');
   await writeCredentials(file, azure);

@@ -1,6 +1,6 @@
 // `azure-emulator start`: one local Azure in the foreground until SIGTERM or SIGINT.
 
-import { checkLoopback, readChallenge, readGuid, readPort, type Values } from './arguments.ts';
+import { checkLoopback, readGuid, readPort, readSettings, type Values } from './arguments.ts';
 import {
   addressesOf,
   defaultCredentialsFile,
@@ -16,7 +16,7 @@ export async function start(values: Values): Promise<void> {
     proxyPort: readPort('proxy-port', values['proxy-port']),
     adminPort: readPort('admin-port', values['admin-port']),
     intercept: values.intercept,
-    settings: { challengeAuthority: readChallenge(values.challenge) },
+    settings: readSettings(values.challenge),
     data: values.data,
     caFile: values['ca-file'],
     tenantId: readGuid('tenant-id', values['tenant-id']),

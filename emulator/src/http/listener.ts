@@ -5,6 +5,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createNetServer, type Server, type Socket } from 'node:net';
 import type { Answer, Handler, Request } from './message.ts';
+import { bind, OpenSockets } from './sockets.ts';
 
 export interface ListenerOptions {
   /** 0 takes any free port. */
@@ -22,10 +23,9 @@ export interface Listener {
 
 /** Nothing that Azure accepts here is larger; a secret is at most 25 KB. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
-const LOOPBACK = '127.0.0.1';
 
 export async function listen(options: ListenerOptions): Promise<Listener> {
-  const sockets = new Set<Socket>();
+  const sockets = new OpenSockets();
   const onRequest = (message: IncomingMessage, response: ServerResponse) => {
     void answer(message, response, options.handle, sockets);
   };
@@ -38,26 +38,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     else socket.destroy();
   });
   if (options.tls) server.on('tlsClientError', (_error, socket) => socket.destroy());
-  let closed = false;
-  server.on('connection', (socket: Socket) => {
-    // One that was accepted in the very moment of closing would be waited for without end.
-    if (closed) socket.destroy();
-    sockets.add(socket);
-    socket.on('error', () => socket.destroy());
-    socket.on('close', () => sockets.delete(socket));
-  });
-  await bind(server, options.port, LOOPBACK);
+  server.on('connection', (socket: Socket) => sockets.keep(socket));
+  await bind(server, options.port);
   const { port } = server.address() as AddressInfo;
   const twin = await listenOnIpv6(server, port);
-  return {
-    port,
-    async close() {
-      closed = true;
-      const ends = [closeServer(server), ...(twin ? [closeServer(twin)] : [])];
-      for (const socket of sockets) socket.destroy();
-      await Promise.all(ends);
-    },
-  };
+  return { port, close: () => sockets.close(server, ...(twin ? [twin] : [])) };
 }
 
 /** Some resolvers answer ::1 for localhost. A machine without IPv6, or a port taken there, is no reason to stop. */
@@ -71,25 +56,11 @@ async function listenOnIpv6(main: Server, port: number): Promise<Server | undefi
   }
 }
 
-function bind(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port, host, ipv6Only: host === '::1' }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
-}
-
 async function answer(
   message: IncomingMessage,
   response: ServerResponse,
   handle: Handler,
-  sockets: Set<Socket>,
+  sockets: OpenSockets,
 ): Promise<void> {
   try {
     const body = await readBody(message);
@@ -168,7 +139,7 @@ function writeAnswer(response: ServerResponse, reply: Exclude<Answer, 'drop'>): 
 }
 
 /** Sends a TCP reset. A TLS socket cannot: the raw one below it is found by its peer's port. */
-function reset(socket: Socket, sockets: Set<Socket>): void {
+function reset(socket: Socket, sockets: OpenSockets): void {
   const raw = [...sockets].find(
     (other) => other.remotePort === socket.remotePort && other.remoteFamily === socket.remoteFamily,
   );

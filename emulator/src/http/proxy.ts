@@ -4,6 +4,7 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import type { Listener } from './listener.ts';
+import { bind, LOOPBACK, OpenSockets } from './sockets.ts';
 
 export interface ProxyOptions {
   /** 0 takes any free port. */
@@ -14,21 +15,11 @@ export interface ProxyOptions {
   forward(host: string, port: number): number | undefined;
 }
 
-const LOOPBACK = '127.0.0.1';
-
 /** Every tunnel ends on loopback: nothing that runs behind this proxy can reach the network through it. */
 export async function listenAsProxy(options: ProxyOptions): Promise<Listener> {
-  const sockets = new Set<Socket>();
-  let closed = false;
-  const keep = (socket: Socket) => {
-    // One that was accepted in the very moment of closing would be waited for without end.
-    if (closed) socket.destroy();
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-    socket.on('error', () => socket.destroy());
-  };
+  const sockets = new OpenSockets();
   const server = createServer((message, response) => forward(message, response, options));
-  server.on('connection', keep);
+  server.on('connection', (socket: Socket) => sockets.keep(socket));
   server.on('connect', (message: IncomingMessage, client: Socket, head: Buffer) => {
     const target = parseAuthority(message.url ?? '');
     const port = target && options.tunnel(target.host, target.port);
@@ -42,26 +33,12 @@ export async function listenAsProxy(options: ProxyOptions): Promise<Listener> {
       upstream.pipe(client);
       client.pipe(upstream);
     });
-    keep(upstream);
+    sockets.keep(upstream);
     upstream.on('close', () => client.destroy());
     client.on('close', () => upstream.destroy());
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ port: options.port, host: LOOPBACK }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  return {
-    port: (server.address() as AddressInfo).port,
-    async close() {
-      closed = true;
-      const end = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const socket of sockets) socket.destroy();
-      await end;
-    },
-  };
+  await bind(server, options.port);
+  return { port: (server.address() as AddressInfo).port, close: () => sockets.close(server) };
 }
 
 /** `http://169.254.169.254/…` in absolute form (RFC 9112 3.2.2). */

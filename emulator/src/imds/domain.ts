@@ -68,7 +68,7 @@ export class Machine {
     }
     const attached = this.attached();
     if (given.length === 0) {
-      const own = attached.find((identity) => identity === this.systemAssigned);
+      const own = attached.find((identity) => identity.objectId === this.systemAssigned.objectId);
       if (own) return own;
       const [first, second] = attached;
       if (second)

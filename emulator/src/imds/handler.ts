@@ -1,10 +1,11 @@
 // The token endpoints of managed identities: the Instance Metadata Service, plain HTTP as the real one on
 // 169.254.169.254, and beside it the form of App Service.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Entra } from '../entra/domain.ts';
 import { AadstsError } from '../entra/errors.ts';
+import type { IssuedToken } from '../entra/tokens.ts';
 import { queryValue, type Reply, type Request, ServiceError } from '../http/message.ts';
+import { sameText } from '../same-text.ts';
 import type { Settings } from '../settings.ts';
 import type { Machine } from './domain.ts';
 
@@ -55,22 +56,12 @@ async function route(machine: Machine, entra: Entra, request: Request): Promise<
       "Required query variable 'api-version' is missing or invalid",
     );
   }
-  const { resource, identity, issued } = await issue(machine, entra, request);
-  return {
-    status: 200,
-    headers: { 'cache-control': 'no-store' },
-    // All strings, numbers too: that is how the real service answers.
-    body: {
-      access_token: issued.token,
-      client_id: identity.clientId,
-      expires_in: String(issued.expiresIn),
-      expires_on: String(issued.expiresOn),
-      ext_expires_in: String(issued.expiresIn),
-      not_before: String(issued.notBefore),
-      resource,
-      token_type: 'Bearer',
-    },
-  };
+  const issued = await issue(machine, entra, request);
+  return tokenReply(issued, {
+    expires_in: String(issued.expiresIn),
+    ext_expires_in: String(issued.expiresIn),
+    not_before: String(issued.notBefore),
+  });
 }
 
 /** The form of App Service, 2019-08-01: a secret header in place of the machine's network. */
@@ -79,21 +70,15 @@ async function appService(machine: Machine, entra: Entra, request: Request): Pro
   if (!sameText(request.headers['x-identity-header'] ?? '', machine.identityHeader)) {
     return refusal(401, 'unauthorized', 'The header X-IDENTITY-HEADER is missing or wrong');
   }
-  const { resource, identity, issued } = await issue(machine, entra, request);
-  return {
-    status: 200,
-    headers: { 'cache-control': 'no-store' },
-    body: {
-      access_token: issued.token,
-      client_id: identity.clientId,
-      expires_on: String(issued.expiresOn),
-      resource,
-      token_type: 'Bearer',
-    },
-  };
+  return tokenReply(await issue(machine, entra, request));
 }
 
-async function issue(machine: Machine, entra: Entra, request: Request) {
+interface IdentityToken extends IssuedToken {
+  resource: string;
+  clientId: string;
+}
+
+async function issue(machine: Machine, entra: Entra, request: Request): Promise<IdentityToken> {
   const resource = queryValue(request, 'resource');
   if (!resource) {
     throw new ServiceError(400, 'invalid_request', "Required query variable 'resource' is missing");
@@ -104,13 +89,23 @@ async function issue(machine: Machine, entra: Entra, request: Request) {
     resourceId: queryValue(request, 'msi_res_id') ?? queryValue(request, 'mi_res_id'),
   });
   request.trace.principalId = identity.objectId;
-  return { resource, identity, issued: await entra.identityToken(identity, resource) };
+  return { resource, clientId: identity.clientId, ...(await entra.identityToken(identity, resource)) };
 }
 
-/** Over hashes, so that neither content nor length shows in the time it takes. */
-function sameText(one: string, other: string): boolean {
-  const hash = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(one), hash(other));
+/** All strings, numbers too: that is how the real services answer. */
+function tokenReply(
+  { token, clientId, expiresOn, resource }: IdentityToken,
+  more: Record<string, string> = {},
+): Reply {
+  const body = {
+    access_token: token,
+    client_id: clientId,
+    expires_on: String(expiresOn),
+    resource,
+    token_type: 'Bearer',
+    ...more,
+  };
+  return { status: 200, headers: { 'cache-control': 'no-store' }, body };
 }
 
 function refusal(status: number, error: string, description: string): Reply {

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { mortal } from '../../test/tenure/bench.ts';
 import { Barrier } from '../barrier/barrier.ts';
 import { SecretBytes } from '../base/bytes.ts';
 import { systemClock } from '../base/clock.ts';
@@ -12,7 +13,6 @@ import { systemRandom } from '../base/random.ts';
 import { type Seal, SealFault } from '../seal/seal.ts';
 import { ShamirSeal } from '../seal/shamir/shamir-seal.ts';
 import { MemoryStore } from '../storage/memory/memory.ts';
-import type { Storage } from '../storage/storage.ts';
 import { TokenStore } from '../token/token-store.ts';
 import { initializeCluster } from './init.ts';
 import { CORE_PREFIX, INIT_INTENT_PATH, TOKEN_PREFIX } from './layout.ts';
@@ -52,17 +52,6 @@ class Life {
   }
 }
 
-function mortalStorage(storage: Storage, life: Life): Storage {
-  return {
-    type: storage.type,
-    limits: storage.limits,
-    get: (key) => life.step(() => storage.get(key)),
-    list: (prefix, options) => life.step(() => storage.list(prefix, options)),
-    write: (changes, fence) => life.step(() => storage.write(changes, fence)),
-    close: () => storage.close(),
-  };
-}
-
 /** Plays Azure's part: remembers which cluster's KEK it holds, and refuses another one's, over all lives. */
 class World {
   readonly store = new MemoryStore();
@@ -95,7 +84,7 @@ class World {
     const leadership = await election.tryCampaign(ADVERT);
     assert.ok(leadership);
     try {
-      const storage = mortalStorage(this.store.openStorage(), life);
+      const storage = mortal(this.store.openStorage(), life);
       const signal = asked.signal ?? new AbortController().signal;
       const parts = { clock: systemClock, random: systemRandom, log: silentLogger };
       return await initializeCluster(

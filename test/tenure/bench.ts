@@ -344,7 +344,8 @@ export async function until(what: string, isSo: () => Promise<boolean>): Promise
   }
 }
 
-function mortal(storage: Storage, life: Life): Storage {
+/** `storage` with every call a step of a life, which may end there. */
+export function mortal(storage: Storage, life: Pick<Life, 'step'>): Storage {
   return {
     type: storage.type,
     limits: storage.limits,

@@ -1,6 +1,7 @@
 // Rotates the key of the data by itself: after so many encryptions, or when it is so old.
 // Vault's API page /api-docs/system/rotate-config.
 
+import { TERM_ENCRYPTIONS_MAX } from '../barrier/aead.ts';
 import type { KeyStatus } from '../barrier/barrier.ts';
 import { fromUtf8, utf8 } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
@@ -20,11 +21,9 @@ export interface KeyRotationParts {
   readonly log: Logger;
 }
 
-/** Vault's, and the most that AES-GCM with random nonces bears under one key (NIST SP 800-38D, 8.3, with a margin). */
-const OPERATIONS_MAX = 3_865_470_566;
 const OPERATIONS_MIN = 1_000_000;
 const INTERVAL_SECONDS_MIN = 24 * 3_600;
-const DEFAULT: RotationConfig = { enabled: true, maxOperations: OPERATIONS_MAX, intervalSeconds: 0 };
+const DEFAULT: RotationConfig = { enabled: true, maxOperations: TERM_ENCRYPTIONS_MAX, intervalSeconds: 0 };
 /** Milliseconds between two looks at the key. */
 const LOOK_MS = 60_000;
 
@@ -57,10 +56,10 @@ export class KeyRotation implements RotationPort, AsyncDisposable {
     if (intervalSeconds !== 0 && intervalSeconds < INTERVAL_SECONDS_MIN) {
       throw new LatchkeyError('bad_request', 'interval must be greater or equal to 24h0m0s');
     }
-    if (maxOperations < OPERATIONS_MIN || maxOperations > OPERATIONS_MAX) {
+    if (maxOperations < OPERATIONS_MIN || maxOperations > TERM_ENCRYPTIONS_MAX) {
       throw new LatchkeyError(
         'bad_request',
-        `max_operations must be in the range [${OPERATIONS_MIN},${OPERATIONS_MAX}]`,
+        `max_operations must be in the range [${OPERATIONS_MIN},${TERM_ENCRYPTIONS_MAX}]`,
       );
     }
     await this.#parts.view.put(ROTATION_RECORD, utf8(JSON.stringify({ format: 1, ...config })));

@@ -1,4 +1,4 @@
-// The keys of one vault. Private keys stay in the KeyObjects made here: nothing can read them back.
+// The keys of one vault. No answer shows a private key: only sealed backups and the kept state hold them as text.
 
 import type { KeyObject } from 'node:crypto';
 import { type Clock, epochSeconds } from '../clock.ts';

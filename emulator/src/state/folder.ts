@@ -1,7 +1,7 @@
 // A folder in which an emulator's state outlives the process, kill -9 included: each change is on the disk before it is
 // answered. One file, readable by its owner alone: it holds private keys and the operator's secret.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CertificateAuthority } from '../certificates.ts';
@@ -56,13 +56,7 @@ export class StateFolder {
     const text = encode(saved);
     if (text === this.#last) return;
     const fresh = `${this.#file}.new`;
-    const file = openSync(fresh, 'w', 0o600);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
+    writeFileSync(fresh, text, { mode: 0o600, flush: true });
     renameSync(fresh, this.#file);
     this.#last = text;
   }
@@ -74,9 +68,7 @@ export class StateFolder {
   #takeLock(path: string): void {
     for (let attempt = 0; attempt < 2; attempt++) {
       try {
-        const file = openSync(this.#lock, 'wx', 0o600);
-        writeSync(file, String(process.pid));
-        closeSync(file);
+        writeFileSync(this.#lock, String(process.pid), { mode: 0o600, flag: 'wx' });
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;

@@ -7,7 +7,7 @@ import type { Logger } from '../base/log.ts';
 import type { AuditDeviceEntry } from './audit-table.ts';
 import type { AuditSink, AuditSinkType } from './device.ts';
 import type { AuditEntry } from './entry.ts';
-import { auditHash, formatEntry } from './format.ts';
+import { auditHash, type FormatOptions, formatEntry } from './format.ts';
 import { readOptions } from './options.ts';
 
 export interface DeviceParts {
@@ -26,6 +26,8 @@ export class AuditDevice {
   readonly isDeclared: boolean;
   readonly #parts: DeviceParts;
   readonly #salt: SecretBytes;
+  /** Read with the first line. */
+  #format: FormatOptions | undefined;
   /** Undefined while the place could not be opened: the device then counts as one that refuses. */
   #sink: AuditSink | undefined;
   #opening: Promise<AuditSink> | undefined;
@@ -59,7 +61,8 @@ export class AuditDevice {
   /** Rejects if the line did not arrive, whatever the reason. */
   async write(entry: AuditEntry): Promise<void> {
     const sink = this.#sink ?? (await this.#openNow());
-    await sink.write(formatEntry(entry, { ...readOptions(this.entry.options), salt: this.#salt }));
+    this.#format ??= { ...readOptions(this.entry.options), salt: this.#salt };
+    await sink.write(formatEntry(entry, this.#format));
   }
 
   hash(value: string): string {

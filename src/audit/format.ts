@@ -21,18 +21,19 @@ export function auditHash(salt: SecretBytes, value: string): string {
 export function formatEntry(entry: AuditEntry, options: FormatOptions): string {
   const hide = options.logRaw ? (value: string) => value : (value: string) => auditHash(options.salt, value);
   const { request, response } = entry;
+  const { caller } = request;
+  const names = caller && tokenNames(caller, options, hide);
   const line: JsonObject = {
     time: rfc3339(entry.timeMs),
     type: entry.kind,
-    auth:
-      request.caller === undefined ? loginOf(response, options, hide) : authOf(request.caller, options, hide),
+    auth: caller && names ? authOf(caller, names) : loginOf(response, options, hide),
     request: {
       id: request.id,
       operation: request.operation,
       mount_point: request.mountPoint,
       mount_type: request.mountType,
       mount_accessor: request.mountAccessor,
-      ...(request.caller === undefined ? {} : tokenOf(request.caller, options, hide)),
+      ...(names && { client_token: names.client_token, client_token_accessor: names.accessor }),
       namespace: { id: 'root' },
       path: request.path,
       data: hideStrings(request.input, hide, request.clearRequestKeys),
@@ -55,9 +56,9 @@ export function formatEntry(entry: AuditEntry, options: FormatOptions): string {
 
 type Hide = (value: string) => string;
 
-function authOf(caller: AuditedCaller, options: FormatOptions, hide: Hide): JsonObject {
+function authOf(caller: AuditedCaller, names: ReturnType<typeof tokenNames>): JsonObject {
   return {
-    ...tokenNames(caller, options, hide),
+    ...names,
     display_name: caller.displayName,
     policies: [...caller.policies],
     token_policies: [...caller.policies],
@@ -92,11 +93,6 @@ function tokenNames(caller: AuditedCaller, options: FormatOptions, hide: Hide) {
     client_token: hide(caller.token),
     accessor: options.hmacAccessor ? hide(caller.accessor) : caller.accessor,
   };
-}
-
-function tokenOf(caller: AuditedCaller, options: FormatOptions, hide: Hide): JsonObject {
-  const names = tokenNames(caller, options, hide);
-  return { client_token: names.client_token, client_token_accessor: names.accessor };
 }
 
 function responseOf(

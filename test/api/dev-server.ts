@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { until } from '../../demo/conditions.ts';
 import { choosePorts } from '../../demo/ports.ts';
+import type { JsonObject } from '../../src/base/json.ts';
 import { VaultClient } from '../../src/client/client.ts';
 
 const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'latchkey');
@@ -32,6 +33,15 @@ export class DevServer implements AsyncDisposable {
       return mount.version === 2 ? true : undefined;
     });
     return server;
+  }
+
+  /** The bare answer, for tests of status and bodies; an empty `token` sends none. */
+  async call(method: string, path: string, body?: JsonObject, token = this.token) {
+    const headers: Record<string, string> = token === '' ? {} : { 'X-Vault-Token': token };
+    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
+    const answer = await fetch(`${this.address}/v1/${path}`, { method, headers, ...sent });
+    const text = await answer.text();
+    return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
   }
 
   signal(name: NodeJS.Signals): void {

@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { startAzure } from '@latchkey/azure-emulator';
-import type { JsonObject } from '../../src/base/json.ts';
 import { run } from '../../src/cli/test-rig.ts';
 import { OidcIssuer } from '../auth/oidc-issuer.ts';
 import { noteSecrets } from '../leaks/ledger.ts';
@@ -33,13 +32,7 @@ suite('jwt', () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function call(method: string, path: string, body?: JsonObject, token = server.token) {
-    const headers: Record<string, string> = token === '' ? {} : { 'X-Vault-Token': token };
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await fetch(`${server.address}/v1/${path}`, { method, headers, ...sent });
-    const text = await answer.text();
-    return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
-  }
+  const call: DevServer['call'] = (...asked) => server.call(...asked);
 
   async function login(mount: string, jwt: string, role = 'app') {
     // What a token signs with is its secret part; the rest is no more secret than a name.

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import type { JsonObject } from '../../src/base/json.ts';
 import { run } from '../../src/cli/test-rig.ts';
 import { type Account, KubernetesApi } from '../auth/kubernetes-api.ts';
 import { noteSecrets } from '../leaks/ledger.ts';
@@ -34,13 +33,7 @@ suite('kubernetes', () => {
     rmSync(folder, { recursive: true });
   });
 
-  async function call(method: string, path: string, body?: JsonObject, token = server.token) {
-    const headers: Record<string, string> = token === '' ? {} : { 'X-Vault-Token': token };
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await fetch(`${server.address}/v1/${path}`, { method, headers, ...sent });
-    const text = await answer.text();
-    return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
-  }
+  const call: DevServer['call'] = (...asked) => server.call(...asked);
 
   async function tokenOf(account: Account, lifetimeSeconds = 600): Promise<string> {
     const jwt = await api.token(account, { now: Date.now(), lifetimeSeconds });

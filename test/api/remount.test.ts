@@ -23,13 +23,7 @@ suite('sys/remount', () => {
 
   after(async () => server[Symbol.asyncDispose]());
 
-  async function call(method: string, path: string, body?: JsonObject, token = 'root') {
-    const headers: Record<string, string> = token === '' ? {} : { 'X-Vault-Token': token };
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await fetch(`${server.address}/v1/${path}`, { method, headers, ...sent });
-    const text = await answer.text();
-    return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
-  }
+  const call: DevServer['call'] = (...asked) => server.call(...asked);
 
   async function move(from: string, to: string): Promise<JsonObject> {
     const { status, body } = await call('POST', 'sys/remount', { from, to });

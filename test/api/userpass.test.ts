@@ -2,7 +2,6 @@
 
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { JsonObject } from '../../src/base/json.ts';
 import { noteSecrets } from '../leaks/ledger.ts';
 import { DevServer } from './dev-server.ts';
 
@@ -23,13 +22,7 @@ suite('userpass', () => {
 
   after(async () => server[Symbol.asyncDispose]());
 
-  async function call(method: string, path: string, body?: JsonObject, token = server.token) {
-    const headers: Record<string, string> = token === '' ? {} : { 'X-Vault-Token': token };
-    const sent = body === undefined ? {} : { body: JSON.stringify(body) };
-    const answer = await fetch(`${server.address}/v1/${path}`, { method, headers, ...sent });
-    const text = await answer.text();
-    return { status: answer.status, body: text === '' ? {} : JSON.parse(text) };
-  }
+  const call: DevServer['call'] = (...asked) => server.call(...asked);
 
   async function login(name: string, password = PASSWORD) {
     const answer = await call('POST', `auth/userpass/login/${name}`, { password }, '');

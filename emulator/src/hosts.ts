@@ -16,7 +16,7 @@ export const PUBLIC_HOSTS = {
   vaultSuffix: 'vault.azure.net',
 } as const;
 
-export const LOCAL_VAULT_SUFFIX = 'vault.localhost';
+const LOCAL_VAULT_SUFFIX = 'vault.localhost';
 
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 

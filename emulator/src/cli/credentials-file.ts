@@ -34,7 +34,7 @@ export async function defaultCredentialsFile(): Promise<string> {
   return join(folder, 'running.json');
 }
 
-export function azConfigDirOf(credentialsFile: string): string {
+function azConfigDirOf(credentialsFile: string): string {
   return `${credentialsFile}.az`;
 }
 

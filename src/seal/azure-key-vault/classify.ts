@@ -129,7 +129,7 @@ function onForbidden(doing: Undertaking, answer: Answer): Verdict {
 }
 
 /** The least built-in role that allows an action (Azure built-in roles, security). */
-export function roleFor(action: VaultAction): string {
+function roleFor(action: VaultAction): string {
   if (nounOf(action) === 'key') return 'Key Vault Crypto Service Encryption User';
   return action === 'getSecret' || action === 'readMetadata'
     ? 'Key Vault Secrets User'

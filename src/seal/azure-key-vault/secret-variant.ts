@@ -22,8 +22,8 @@ import { type HeldSecret, SecretSession } from './secret-session.ts';
 export const CLUSTER_TAG = 'latchkey-cluster-id';
 export const FORMAT_TAG = 'latchkey-format';
 /** Value of the format tag: base64 of 32 bytes. */
-export const FORMAT_TAG_VALUE = '1';
-export const CONTENT_TYPE = 'application/vnd.latchkey.kek+base64';
+const FORMAT_TAG_VALUE = '1';
+const CONTENT_TYPE = 'application/vnd.latchkey.kek+base64';
 
 /** Key Vault's limit is 15 tags; two are ours. */
 const FOREIGN_TAGS_MAX = 13;

@@ -115,7 +115,7 @@ export function everythingIn(error: unknown): string {
   return parts.join('\n');
 }
 
-export function assertAbsent(seen: string, bytes: Uint8Array): void {
+function assertAbsent(seen: string, bytes: Uint8Array): void {
   const buffer = Buffer.from(bytes);
   // Encodings of an even part, too: base64 of a part that starts elsewhere looks different.
   for (const encoding of ['latin1', 'hex', 'base64', 'base64url'] as const) {

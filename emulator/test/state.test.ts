@@ -15,7 +15,12 @@ let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'azure-emulator-state-'));
 });
-after(() => rm(folder, { recursive: true, force: true }));
+const running: ChildProcess[] = [];
+after(async () => {
+  // A test that failed has left some.
+  for (const child of running) child.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
 
 async function started(options: AzureOptions) {
   const azure = await startAzure(options);
@@ -98,6 +103,7 @@ test('what was answered is there after kill -9; the file is for its owner alone,
     body: '{"location":"eastus"}',
   });
   assert.equal(put.status, 201);
+  await settings(first.azure, { method: 'PATCH', body: '{"challengeAuthority":"adfs"}' });
   await assert.rejects(startAzure({ data }), /already uses/);
   first.child.kill('SIGKILL');
   await once(first.child, 'exit');
@@ -105,6 +111,7 @@ test('what was answered is there after kill -9; the file is for its owner alone,
   const second = await launch(data);
   const again = await send(second.azure, 'GET', `${second.azure.armUrl}${path}`, { token });
   assert.equal(again.status, 200, 'the token of before is still believed');
+  assert.equal((await settings(second.azure)).challengeAuthority, 'adfs', 'no default goes over it');
   second.child.kill('SIGTERM');
   await once(second.child, 'exit');
   await assert.rejects(
@@ -121,10 +128,17 @@ async function launch(data: string): Promise<{ child: ChildProcess; azure: Azure
     [CLI, 'start', '--port=0', '--quiet', `--data=${data}`, `--credentials-file=${credentials}`],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
+  running.push(child);
   await once(child.stdout ?? child, 'data');
   const { clientId, clientSecret, ...addresses } = JSON.parse(await readFile(credentials, 'utf8'));
   const caPem = await readFile(addresses.caFile, 'utf8');
   return { child, azure: { ...addresses, caPem, operator: { clientId, clientSecret } } as Azure };
+}
+
+async function settings({ adminUrl, adminToken }: Azure, init: RequestInit = {}) {
+  const answer = await fetch(`${adminUrl}/settings`, { ...init, headers: { 'x-admin-token': adminToken } });
+  assert.equal(answer.status, 200);
+  return (await answer.json()) as Azure['settings'];
 }
 
 function operatorToken(azure: Azure): Promise<string> {

@@ -6,6 +6,7 @@ import { LatchkeyError } from '../../base/errors.ts';
 import { isObject, type JsonObject } from '../../base/json.ts';
 import { KeyLock } from '../../base/key-lock.ts';
 import type { View } from '../../engine/engine.ts';
+import { deleteAll, namesIn } from '../../engine/pages.ts';
 import { corruptRecord, decodeRecord, encodeRecord, isTexts } from '../stored-record.ts';
 import type { Hasher } from './hasher.ts';
 import type { Role } from './roles.ts';
@@ -116,11 +117,7 @@ export class SecretIds {
 
   /** All that lies under a role that is gone. */
   async removeAll(generation: string): Promise<void> {
-    for (const folder of [SECRETS, ACCESSORS]) {
-      for (const name of await this.#view.list(`${folder}${generation}/`)) {
-        await this.#view.delete(`${folder}${generation}/${name}`);
-      }
-    }
+    for (const folder of [SECRETS, ACCESSORS]) await deleteAll(this.#view.sub(`${folder}${generation}/`));
   }
 
   /** Generations that have secret ids, without those of roles that come later. */
@@ -131,7 +128,7 @@ export class SecretIds {
 
   /** Takes away those whose time is up. */
   async removeExpired(generation: string): Promise<void> {
-    for (const hmac of await this.#view.list(`${SECRETS}${generation}/`)) {
+    for await (const hmac of namesIn(this.#view, `${SECRETS}${generation}/`)) {
       await this.#lock.run(hmac, async () => {
         const secret = await this.#stored(generation, hmac);
         if (secret !== undefined && this.#isOver(secret)) await this.#drop(generation, hmac, secret.accessor);
